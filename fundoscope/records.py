@@ -44,6 +44,10 @@ class Photograph:
     modality: str = "colour_fundus_photograph"
     width_px: int | None = None
     height_px: int | None = None
+    sha256: str = ""
+    """Of the file's bytes; empty until the photograph was looked at."""
+    perceptual_hash: str = ""
+    """256 bits as 64 hexadecimal digits; near for near-duplicates (`read.photographs`)."""
 
     def __post_init__(self) -> None:
         for name, part in (("dataset", self.dataset), ("split", self.split), ("id", self.id)):
@@ -279,6 +283,26 @@ class Verdict:
     judged: tuple[Judged, ...] = ()
     turn: int | None = None
     """Index of the turn that decided, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A conversation and the record of the photograph that it is about."""
+
+    record: Record
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A conversation that was not kept."""
+
+    record: Record
+    conversation: Conversation | None
+    """None where the engine's answer could not be read as one."""
+    reason: str
+    raw: str = ""
+    """The engine's own words, where they could not be read."""
 
 
 @cache

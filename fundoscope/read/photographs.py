@@ -1,0 +1,299 @@
+"""Photographs on disk: found by name without guessing, and looked at once without trust."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from fundoscope.errors import PhotographError
+from fundoscope.records import LeftOut
+
+PHOTOGRAPH_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".ppm"})
+"""Compared in lower case."""
+
+FOLDERS_OF_MASKS = frozenset(
+    "av artery_vein disc disc_cup fov lesions mask masks vessels probabilities __macosx".split()
+)
+"""Folders that hold outlines, not photographs; so does any whose name says "groundtruth"."""
+
+PIXEL_LIMIT = 120_000_000
+"""Ten times a large fundus camera; more is refused before it is decoded."""
+BYTE_LIMIT = 400_000_000
+"""A photograph at the pixel limit, three bytes a pixel, not compressed."""
+
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM")
+_SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "eval": "val", "test": "test"}
+_SPLIT_LETTERS = {"a.": "train", "b.": "val", "c.": "test"}
+_PLAIN_FOLDER_WORDS = frozenset("images image photographs photos fundus set data".split())
+
+
+class PhotographIndex:
+    """The photographs of a folder and its subfolders, by name.
+
+    The folder is read once, in sorted order. Hidden files and folders of masks are left out.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    PhotographError
+        If `folder` is not a folder.
+
+    Examples
+    --------
+    >>> index = PhotographIndex(Path("idrid"))  # doctest: +SKIP
+    >>> index.find("IDRiD_001", split="test")  # doctest: +SKIP
+    PosixPath('idrid/1. Original Images/b. Testing Set/IDRiD_001.jpg')
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise PhotographError(
+                "the folder of photographs is not there",
+                where=str(folder),
+                mend="check the path, or ask for labels only",
+            )
+        self.folder = folder
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        self._found: set[Path] = set()
+        self._splits: dict[Path, str] = {}
+        for path in _photographs_under(folder):
+            self._by_stem[path.stem.lower()].append(path)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_stem.values()))
+
+    def find(self, name: str, split: str = "") -> Path | None:
+        """Return the one photograph that a label row means, or None where it is not there.
+
+        Parameters
+        ----------
+        name : str
+            With or without suffix (`10_left` finds `10_left.jpeg`, `a.jpeg` finds `a.png`) and
+            with or without folders, which must then agree. Upper and lower case are the same,
+            unless both are there.
+        split : `train`, `val`, `test` or empty
+            Only for sets whose names restart in each split: a photograph whose folder speaks of
+            another split is then another photograph, never this one.
+
+        Raises
+        ------
+        PhotographError
+            If several photographs have the name and nothing tells them apart.
+        """
+        wanted = PurePosixPath(name.replace("\\", "/"))
+        stem = wanted.stem if wanted.suffix.lower() in PHOTOGRAPH_SUFFIXES else wanted.name
+        fits = self._by_stem.get(stem.lower(), [])
+        fits = [path for path in fits if _ends_with(path.parent, wanted.parent)]
+        if split in _SPLIT_WORDS.values():
+            fits = self._of_split(fits, split)
+        fits = [path for path in fits if path.stem == stem] or fits
+        fits = [path for path in fits if path.name == wanted.name] or fits
+        if len(fits) > 1:
+            listed = ", ".join(map(self.relative, fits[:6])) + (", ..." if fits[6:] else "")
+            raise PhotographError(
+                f"{len(fits)} photographs are called {name!r}: {listed}",
+                where=str(self.folder),
+                mend="pass a narrower folder of photographs, one that holds each name once",
+            )
+        self._found.update(fits)
+        return fits[0] if fits else None
+
+    def unmatched(self) -> list[Path]:
+        """Return the photographs that were never found, sorted."""
+        return sorted(p for paths in self._by_stem.values() for p in paths if p not in self._found)
+
+    def relative(self, path: Path) -> str:
+        """Return where a photograph stands in the folder, POSIX style."""
+        return path.relative_to(self.folder).as_posix()
+
+    def _of_split(self, paths: list[Path], split: str) -> list[Path]:
+        spoken = {path: self._split_of(path) for path in paths}
+        same = [path for path in paths if spoken[path] == split]
+        return same or [path for path in paths if spoken[path] == ""]
+
+    def _split_of(self, path: Path) -> str:
+        """Return the split that the folders of a photograph speak of, the innermost first."""
+        if path.parent not in self._splits:
+            inside = path.parent.relative_to(self.folder).parts[::-1]
+            spoken = [said for part in inside if (said := _split_in_words(part))]
+            letters = [said for part in inside if (said := _SPLIT_LETTERS.get(part[:2].lower()))]
+            self._splits[path.parent] = next(iter([*spoken, *letters]), self._own_split)
+        return self._splits[path.parent]
+
+    @cached_property
+    def _own_split(self) -> str:
+        """Split that the folder itself is named after: `Training_Set`, or `Training_Set/images`.
+
+        Stricter than inside the folder: `/home/ann/test_of_idrid` says nothing of a split.
+        """
+        for folder in (self.folder.resolve(), *self.folder.resolve().parents):
+            words = set(re.findall(r"[a-z]{2,}|[0-9]{2,}", folder.name.lower()))
+            words -= _PLAIN_FOLDER_WORDS
+            if words:
+                return _split_in_words(folder.name) if len(words) == 1 else ""
+        return ""
+
+
+def left_unmatched(index: PhotographIndex) -> Iterator[LeftOut]:
+    """Yield what to report at a source's end: the photographs that no label row named."""
+    for path in index.unmatched():
+        yield LeftOut(
+            "photograph without label", index.relative(path), "no row of the labels names it"
+        )
+
+
+def _photographs_under(folder: Path) -> Iterator[Path]:
+    seen = set()
+    for here, below, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(here)) in seen:  # a link back to a folder above
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = sorted(name for name in below if not _is_skipped(name))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in PHOTOGRAPH_SUFFIXES:
+                yield Path(here, name)
+
+
+def _is_skipped(folder: str) -> bool:
+    bare = re.sub(r"^[0-9a-z]\.\s*", "", folder.lower())
+    spoken = re.sub(r"[^a-z]", "", bare)
+    return folder.startswith(".") or bare in FOLDERS_OF_MASKS or "groundtruth" in spoken
+
+
+def _split_in_words(folder: str) -> str:
+    for word in re.findall(r"[a-z]+", folder.lower()):
+        if word == "val":
+            return "val"
+        for start in ("train", "valid", "eval", "test"):
+            if word.startswith(start):
+                return _SPLIT_WORDS[start]
+    return ""
+
+
+def _ends_with(folder: Path, parts: PurePosixPath) -> bool:
+    wanted = [part.lower() for part in parts.parts if part != "."]
+    return not wanted or [part.lower() for part in folder.parts[-len(wanted) :]] == wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one reading of a photograph's file tells."""
+
+    width_px: int
+    """As it is meant to be seen: EXIF orientation applied; so is the height."""
+    height_px: int
+    sha256: str
+    """Of the file's bytes, hexadecimal."""
+    perceptual_hash: int
+    """256 bits; see `hash_distance_bits`."""
+
+
+def look(path: Path) -> Look:
+    """Return size, hash of the bytes and perceptual hash of a photograph.
+
+    Raises
+    ------
+    PhotographError
+        If the file is missing, empty, too large, truncated or not an image.
+    """
+    raw = _safe_bytes(path)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns at 89 million pixels; ours is the limit that counts
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image: Image.Image = Image.open(io.BytesIO(raw), formats=_FORMATS)
+        width_px, height_px = image.size
+        _refuse_too_many_pixels(path, width_px, height_px)
+        turned = image.getexif().get(0x0112, 1) >= 5  # a quarter turn, mirrored or not
+        image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))  # JPEG: decodes at an eighth where that suffices
+        pixels = _rgb(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError as problem:
+        raise _too_large(path, str(problem)) from problem
+    except (OSError, SyntaxError, ValueError) as problem:  # what Pillow raises on broken files
+        raise PhotographError(
+            f"not a whole image: {problem}",
+            where=str(path),
+            mend="fetch the file again, or leave it out",
+        ) from problem
+    if turned:
+        width_px, height_px = height_px, width_px
+    return Look(width_px, height_px, hashlib.sha256(raw).hexdigest(), _perceptual_hash(pixels))
+
+
+def _safe_bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise PhotographError("there is no such file", where=str(path), mend="check the path")
+    size = path.stat().st_size
+    if size == 0:
+        raise PhotographError("the file is empty", where=str(path), mend="fetch the file again")
+    if size > BYTE_LIMIT:
+        raise _too_large(path, f"{size:,} bytes, the limit is {BYTE_LIMIT:,}")
+    return path.read_bytes()
+
+
+def _too_large(path: Path, reason: str) -> PhotographError:
+    return PhotographError(
+        f"the photograph is too large to be safe: {reason}",
+        where=str(path),
+        mend="scale it down, or leave it out",
+    )
+
+
+def _refuse_too_many_pixels(path: Path, width_px: int, height_px: int) -> None:
+    if width_px * height_px > PIXEL_LIMIT:
+        size = f"{width_px} x {height_px} pixels, the limit is {PIXEL_LIMIT:,}"
+        raise _too_large(path, size)
+
+
+def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Return (H, W, 3); 16-bit grey is scaled down, where Pillow would clip it."""
+    if image.mode.startswith("I"):
+        grey = (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
+
+
+_DRAFT_PX = 256
+NEAR_DUPLICATE_BITS = 40
+
+
+def hash_distance_bits(one: int, other: int) -> int:
+    """Return in how many of 256 bits two perceptual hashes differ."""
+    return (one ^ other).bit_count()
+
+
+def _perceptual_hash(pixels: npt.NDArray[np.uint8]) -> int:
+    """Return a 16 x 16 difference hash of the evenly lit green channel of the field of view."""
+    field = _field_of_view(pixels)
+    green = cv2.resize(field[:, :, 1], (136, 128), interpolation=cv2.INTER_AREA).astype(np.float32)
+    even = green - cv2.GaussianBlur(green, (0, 0), 16)
+    cells = cv2.resize(cv2.GaussianBlur(even, (0, 0), 3), (17, 16), interpolation=cv2.INTER_AREA)
+    bits = cells[:, 1:] > cells[:, :-1]
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def _field_of_view(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the photograph without its black border."""
+    lit = pixels.max(axis=2) > 24
+    rows = np.flatnonzero(lit.mean(axis=1) > 0.02)
+    columns = np.flatnonzero(lit.mean(axis=0) > 0.02)
+    if len(rows) < 16 or len(columns) < 16:
+        return pixels
+    return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
