@@ -6,16 +6,17 @@ outline is a signed distance: negative inside, positive outside, in pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fundoscope.errors import ConfigError
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 Outline = Callable[[Floats, Floats], Floats]
 """(rows, cols) of points -> signed distance to the outline, pixels, negative inside."""
@@ -173,6 +174,26 @@ class Blob:
         return np.hypot(along, across) - self.radius_px * ripple
 
 
+@dataclass(frozen=True)
+class Ellipse:
+    """An upright ellipse, so that its height is exact."""
+
+    centre: tuple[float, float]
+    half_height: float
+    half_width: float
+
+    def distance(self, size_px: int) -> Floats:
+        """How far pixels lie outside, about; exact in sign."""
+        rows, cols = np.ogrid[:size_px, :size_px]
+        down = ((rows - self.centre[0]) / self.half_height).astype(np.float32)
+        right = ((cols - self.centre[1]) / self.half_width).astype(np.float32)
+        mean: Floats = (np.hypot(down, right) - 1) * math.sqrt(self.half_height * self.half_width)
+        return mean
+
+    def mask(self, size_px: int) -> Mask:
+        return self.distance(size_px) <= 0
+
+
 def stroke_distances(
     points: Floats, width_px: Floats, size_px: int, margin_px: float = 1.5
 ) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
@@ -206,7 +227,9 @@ def stroke_distances(
     unit = (step / np.maximum(lengths, 1e-9)[:, None] ** 2).astype(np.float32)
     share = np.clip(down * unit[:, 0, None, None] + right * unit[:, 1, None, None], 0, 1)
     step32 = step.astype(np.float32)
-    apart = np.hypot(down - share * step32[:, 0, None, None], right - share * step32[:, 1, None, None])
+    apart = np.hypot(
+        down - share * step32[:, 0, None, None], right - share * step32[:, 1, None, None]
+    )
     radius = (width_px[:-1, None, None] + share * np.diff(width_px)[:, None, None]) / 2
     distance = apart - radius
     inside = (rows >= 0) & (rows < size_px) & (cols >= 0) & (cols < size_px)
@@ -217,7 +240,7 @@ def stroke_distances(
 
 def arc_lengths(points: Floats) -> Floats:
     """Return the length of a centreline up to each of its points, shape (N,)."""
-    return np.concatenate([[0.0], np.cumsum([float(np.hypot(*(b - a))) for a, b in pairwise(points)])])
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
 
 
 def _from_line(rows: Floats, cols: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats]:

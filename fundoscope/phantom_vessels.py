@@ -26,11 +26,16 @@ TRUNK_WIDTH = {"artery": 0.068, "vein": 0.094}
 """Of an arcade at the disc, in disc diameters: about 120 and 170 micrometres."""
 NARROWEST_PX = 1.5
 DEEPEST_GENERATION = 5
+TAPER = 0.05
+"""Share of its width that a vessel loses over a disc diameter between branchings."""
+LAST_TAPER = 0.6
+"""Width at the free end of a vessel, as a share of what taper alone would leave."""
 GRID_PER_DIAMETER = 48
 """Fineness of the grid on which vessels of one kind keep clear of each other."""
 
 ARCADES: tuple[tuple[float, tuple[tuple[float, float], ...]], ...] = (
-    (1.0, ((0.16, 0.42), (0.42, 0.95), (1.05, 1.55), (1.9, 1.85), (2.9, 1.8), (3.8, 1.4), (4.7, 0.8))),
+    (1.0, ((0.16, 0.42), (0.42, 0.95), (1.05, 1.55), (1.9, 1.85), (2.9, 1.85), (3.8, 1.55),
+           (4.7, 1.2), (5.6, 0.95))),
     (0.8, ((-0.16, 0.42), (-0.45, 0.95), (-0.95, 1.6), (-1.6, 2.3), (-2.3, 3.1))),
     (0.42, ((0.3, 0.2), (0.65, 0.38), (1.1, 0.42), (1.6, 0.3), (2.0, 0.22))),
     (0.45, ((-0.3, 0.12), (-0.7, 0.22), (-1.3, 0.3), (-2.1, 0.4))),
@@ -49,7 +54,7 @@ class Segment:
     """Full width at every point, shape (N,)."""
     vessel: Vessel
     generation: int
-    """0 leaves the disc; each branching adds one."""
+    """0 leaves the disc. At a branching the wider child keeps it, the narrower has one more."""
     parent: int | None
     """Index of the segment that this one leaves, None at the disc."""
 
@@ -141,7 +146,9 @@ class _Growth:
         for up in (1, -1):
             for share, way in ARCADES:
                 bent = np.array(way) * (1, up)
-                bent += self.rng.normal(0, 0.05, bent.shape) * np.linspace(0.4, 1.6, len(way))[:, None]
+                bent += (
+                    self.rng.normal(0, 0.05, bent.shape) * np.linspace(0.4, 1.6, len(way))[:, None]
+                )
                 phase = self.rng.uniform(0, 2 * math.pi)
                 for vessel, aside in (("vein", -1), ("artery", 1)):
                     width = TRUNK_WIDTH[vessel] * share * self.rng.uniform(0.92, 1.08)
@@ -157,7 +164,9 @@ class _Growth:
         way, ahead = spline(at), spline(at, 1)
         normal = np.column_stack([-ahead[:, 1], ahead[:, 0]]) / np.hypot(*ahead.T)[:, None]
         apart = 0.13 * aside * np.cos(0.9 * at + phase) * np.minimum(at / 0.5, 1)
-        ripple = self.rng.uniform(0.008, 0.022) * np.sin(at * self.rng.uniform(5, 8) + phase * aside)
+        ripple = self.rng.uniform(0.008, 0.022) * np.sin(
+            at * self.rng.uniform(5, 8) + phase * aside
+        )
         return way + normal * (apart + ripple * np.minimum(at, 1))[:, None]
 
     def _start(self, run: _Run) -> bool:
@@ -197,24 +206,25 @@ class _Growth:
 
     def _grow(self, run: _Run) -> None:
         """Cut a run at its branchings, and send a child off at each."""
-        lengths, width, first = arc_lengths(run.way), run.width, 0
-        generation, parent = run.generation, run.parent
+        lengths = arc_lengths(run.way)
+        first, width, parent = 0, run.width, run.parent
         for station in self._stations(run, lengths):
-            if generation >= DEEPEST_GENERATION:
-                break
+            end_width = width * math.exp(-TAPER * (lengths[station] - lengths[first]))
             ratio = self.rng.uniform(0.5, 0.9)
-            main = width / (1 + ratio**3) ** (1 / 3)
+            main = end_width / (1 + ratio**3) ** (1 / 3)
             side = ratio * main
-            if side < self.narrowest:
+            if side < self.narrowest or run.generation == DEEPEST_GENERATION:
                 continue
             index = len(self.grown)  # of the segment that ends here, once it is added
             heading = run.way[station] - run.way[station - 2]
-            child = _Run(run.way[:0], side, run.vessel, generation + 1, index)
-            if not self._branch_off(child, run.way[station], heading, width, main):
+            child = _Run(run.way[:0], side, run.vessel, run.generation + 1, index)
+            if not self._branch_off(child, run.way[station], heading, end_width, main):
                 continue
-            self._add(run, first, station, width, generation, parent)
-            first, width, generation, parent = station, main, generation + 1, index
-        self._add(run, first, len(run.way) - 1, width, generation, parent)
+            self._add(run, slice(first, station + 1), width, end_width, parent)
+            first, width, parent = station, main, index
+        end_width = width * math.exp(-TAPER * (lengths[-1] - lengths[first])) * LAST_TAPER
+        end_width = max(end_width, min(width, self.narrowest))
+        self._add(run, slice(first, None), width, end_width, parent)
 
     def _stations(self, run: _Run, lengths: Floats) -> list[int]:
         """Points where a run may branch; none on the disc, none near the end."""
@@ -260,11 +270,12 @@ class _Growth:
         return math.atan2(up, across)
 
     def _add(
-        self, run: _Run, first: int, last: int, width: float, generation: int, parent: int | None
+        self, run: _Run, part: slice, width: float, end_width: float, parent: int | None
     ) -> None:
-        points = self.layout.to_pixels(run.way[first : last + 1])
-        width_px = np.full(len(points), width * self.layout.disc_diameter_px)
-        self.grown.append(Segment(points, width_px, run.vessel, generation, parent))
+        points = self.layout.to_pixels(run.way[part])
+        share = arc_lengths(points) / arc_lengths(points)[-1]
+        width_px = (width + share * (end_width - width)) * self.layout.disc_diameter_px
+        self.grown.append(Segment(points, width_px, run.vessel, run.generation, parent))
 
 
 def _branching_angle(parent: float, child: float, sibling: float) -> float:

@@ -9,8 +9,9 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -25,7 +26,7 @@ PHOTOGRAPH_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp
 """Compared in lower case."""
 
 FOLDERS_OF_MASKS = frozenset(
-    "av artery_vein disc disc_cup fov lesions mask masks vessels probabilities __macosx".split()
+    {"av", "artery_vein", "disc", "disc_cup", "fov", "lesions", "mask", "masks", "vessels"}
 )
 """Folders that hold outlines, not photographs; so does any whose name says "groundtruth"."""
 
@@ -34,10 +35,11 @@ PIXEL_LIMIT = 120_000_000
 BYTE_LIMIT = 400_000_000
 """A photograph at the pixel limit, three bytes a pixel, not compressed."""
 
+_ORIENTATION = 0x0112
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM")
 _SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "eval": "val", "test": "test"}
 _SPLIT_LETTERS = {"a.": "train", "b.": "val", "c.": "test"}
-_PLAIN_FOLDER_WORDS = frozenset("images image photographs photos fundus set data".split())
+_PLAIN_FOLDER_WORDS = frozenset({"images", "image", "photographs", "photos", "fundus", "set"})
 
 
 class PhotographIndex:
@@ -131,9 +133,10 @@ class PhotographIndex:
         """Return the split that the folders of a photograph speak of, the innermost first."""
         if path.parent not in self._splits:
             inside = path.parent.relative_to(self.folder).parts[::-1]
-            spoken = [said for part in inside if (said := _split_in_words(part))]
-            letters = [said for part in inside if (said := _SPLIT_LETTERS.get(part[:2].lower()))]
-            self._splits[path.parent] = next(iter([*spoken, *letters]), self._own_split)
+            spoken = [split for part in inside if (split := _split_in_words(part))]
+            letters = [s for part in inside if (s := _SPLIT_LETTERS.get(part[:2].lower()))]
+            said = [*spoken, *letters, self._own_split]
+            self._splits[path.parent] = said[0]
         return self._splits[path.parent]
 
     @cached_property
@@ -174,7 +177,7 @@ def _photographs_under(folder: Path) -> Iterator[Path]:
 def _is_skipped(folder: str) -> bool:
     bare = re.sub(r"^[0-9a-z]\.\s*", "", folder.lower())
     spoken = re.sub(r"[^a-z]", "", bare)
-    return folder.startswith(".") or bare in FOLDERS_OF_MASKS or "groundtruth" in spoken
+    return folder.startswith((".", "__")) or bare in FOLDERS_OF_MASKS or "groundtruth" in spoken
 
 
 def _split_in_words(folder: str) -> str:
@@ -214,27 +217,49 @@ def look(path: Path) -> Look:
         If the file is missing, empty, too large, truncated or not an image.
     """
     raw = _safe_bytes(path)
+    with opened(path, raw) as image:
+        width_px, height_px = _upright_size(image)
+        image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))  # JPEG: decodes at an eighth where that suffices
+        pixels = _rgb(ImageOps.exif_transpose(image))
+    return Look(width_px, height_px, hashlib.sha256(raw).hexdigest(), _perceptual_hash(pixels))
+
+
+def photograph_size(path: Path) -> tuple[int, int]:
+    """Return (width_px, height_px) from the file's head, EXIF orientation applied; see `look`."""
+    with opened(path) as image:
+        return _upright_size(image)
+
+
+@contextmanager
+def opened(path: Path, raw: bytes | None = None) -> Iterator[Image.Image]:
+    """Open an image without trust: what is missing, too large or broken is a PhotographError.
+
+    The pixels are decoded when asked for, within the same `with`. `raw`, if given, are the
+    file's bytes.
+    """
+    raw = _safe_bytes(path) if raw is None else raw
     try:
         with warnings.catch_warnings():
             # Pillow warns at 89 million pixels; ours is the limit that counts
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(io.BytesIO(raw), formats=_FORMATS)
-        width_px, height_px = image.size
-        _refuse_too_many_pixels(path, width_px, height_px)
-        turned = image.getexif().get(0x0112, 1) >= 5  # a quarter turn, mirrored or not
-        image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))  # JPEG: decodes at an eighth where that suffices
-        pixels = _rgb(ImageOps.exif_transpose(image))
+            image = Image.open(io.BytesIO(raw), formats=_FORMATS)
+        if image.width * image.height > PIXEL_LIMIT:
+            size = f"{image.width} x {image.height} pixels, the limit is {PIXEL_LIMIT:,}"
+            raise _too_large(path, size)
+        yield image
     except Image.DecompressionBombError as problem:
         raise _too_large(path, str(problem)) from problem
-    except (OSError, SyntaxError, ValueError) as problem:  # what Pillow raises on broken files
+    except (OSError, SyntaxError, ValueError) as problem:
         raise PhotographError(
             f"not a whole image: {problem}",
             where=str(path),
             mend="fetch the file again, or leave it out",
         ) from problem
-    if turned:
-        width_px, height_px = height_px, width_px
-    return Look(width_px, height_px, hashlib.sha256(raw).hexdigest(), _perceptual_hash(pixels))
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    a_quarter_turn = image.getexif().get(_ORIENTATION, 1) >= 5
+    return (image.height, image.width) if a_quarter_turn else image.size
 
 
 def _safe_bytes(path: Path) -> bytes:
@@ -256,12 +281,6 @@ def _too_large(path: Path, reason: str) -> PhotographError:
     )
 
 
-def _refuse_too_many_pixels(path: Path, width_px: int, height_px: int) -> None:
-    if width_px * height_px > PIXEL_LIMIT:
-        size = f"{width_px} x {height_px} pixels, the limit is {PIXEL_LIMIT:,}"
-        raise _too_large(path, size)
-
-
 def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
     """Return (H, W, 3); 16-bit grey is scaled down, where Pillow would clip it."""
     if image.mode.startswith("I"):
@@ -271,7 +290,14 @@ def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
 
 
 _DRAFT_PX = 256
-NEAR_DUPLICATE_BITS = 40
+NEAR_DUPLICATE_BITS = 28
+"""At most so many differing bits: the same view of the same eye.
+
+Measured on 1,300 eyes of ODIR (844,350 pairs): one pair lies at 26 and is the same eye, filed
+under two patients; the next is at 32, two retinas behind dense haze; the median is 126. Copies of
+60 of them: JPEG quality 50 at most 27 (median 5), scaled to 70 % at most 10, black border added at
+most 10, edges cropped by 1 % at most 24. Cropped by 3 % (median 34) a copy is no longer found.
+"""
 
 
 def hash_distance_bits(one: int, other: int) -> int:
@@ -280,20 +306,35 @@ def hash_distance_bits(one: int, other: int) -> int:
 
 
 def _perceptual_hash(pixels: npt.NDArray[np.uint8]) -> int:
-    """Return a 16 x 16 difference hash of the evenly lit green channel of the field of view."""
-    field = _field_of_view(pixels)
-    green = cv2.resize(field[:, :, 1], (136, 128), interpolation=cv2.INTER_AREA).astype(np.float32)
-    even = green - cv2.GaussianBlur(green, (0, 0), 16)
-    cells = cv2.resize(cv2.GaussianBlur(even, (0, 0), 3), (17, 16), interpolation=cv2.INTER_AREA)
-    bits = cells[:, 1:] > cells[:, :-1]
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+    """Return the signs of 256 low frequencies of the evenly lit green channel.
+
+    A difference hash of neighbours on the same channel kept copies as far as 34 bits, quality 30
+    as far as 83, with different eyes from 33 on.
+    """
+    green = cv2.resize(_field_of_view(pixels)[:, :, 1], (_SIDE_PX, _SIDE_PX), interpolation=_MEAN)
+    inside = _inscribed_circle()
+    light = cv2.GaussianBlur(green * inside, (0, 0), _LIGHT_PX)
+    even = (green - light / (cv2.GaussianBlur(inside, (0, 0), _LIGHT_PX) + 1e-3)) * inside
+    waves = cv2.dct(even)[:17, :17].ravel()[1:257]  # the first is the mean, which says nothing
+    return int.from_bytes(np.packbits(waves > 0).tobytes(), "big")
+
+
+_SIDE_PX, _LIGHT_PX, _MEAN = 128, 12, cv2.INTER_AREA
+
+
+@cache
+def _inscribed_circle() -> npt.NDArray[np.float32]:
+    """Return 1 well inside the field: its edge would outweigh the retina, and it varies."""
+    middle = np.arange(_SIDE_PX) / _SIDE_PX - 0.5 + 0.5 / _SIDE_PX
+    return (np.hypot(middle[:, None], middle) < 0.47).astype(np.float32)
 
 
 def _field_of_view(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return the photograph without its black border."""
-    lit = pixels.max(axis=2) > 24
+    """Return the photograph without its black border, burnt-in marks and noise disregarded."""
+    brightness = pixels.max(axis=2)
+    lit = brightness > 0.15 * np.percentile(brightness, 90)
     rows = np.flatnonzero(lit.mean(axis=1) > 0.02)
     columns = np.flatnonzero(lit.mean(axis=0) > 0.02)
-    if len(rows) < 16 or len(columns) < 16:
+    if len(rows) < 2 or len(columns) < 2:
         return pixels
     return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from fundoscope import terms
 from fundoscope.records import UNMEASURED, Aspect, Claim, Language, Statement
@@ -147,15 +147,13 @@ def _items(text: str, language: Language) -> list[_Item]:
     """Return mentions, boxes and numbers in the order of the text."""
     boxes = [match.span() for match in _BOX.finditer(text)]
     items: list[_Item] = list(lexicon(language).find(text))
-    index = 0
-    for match in re.finditer("#", text):
+    for index, match in enumerate(re.finditer("#", text)):
         start = match.start()
         box = next((span for span in boxes if span[0] < start < span[1]), None)
         if box is None:
             items.append(_number(text, index, start))
         elif text.find("#", box[0]) == start:
             items.append(_Box((index, index + 1, index + 2, index + 3), *box))
-        index += 1
     return sorted(items, key=lambda item: item.start)
 
 
@@ -339,6 +337,8 @@ def _read_level(
     item: Mention, word: Word, position: int, cues: _Cues, context: _Context
 ) -> set[str]:
     named = next((s for s in context.scales if word.id in (s, terms.scale(s).words_of)), "")
+    if not named and not item.of_kind("term") and word.id not in _borrowed_scales():
+        named = word.id  # no other scale says it in these words
     term = terms.scale(word.id).term
     if term in ("quality", "gradability"):
         if not named and not cues.has("quality_word") and term == "quality":
@@ -351,6 +351,11 @@ def _read_level(
         return set()  # a sign of that name, not a level
     context.claim("grade", term, "not" if cues.denied(position) else word.level, scale=named)
     return {term}
+
+
+@cache
+def _borrowed_scales() -> frozenset[str]:
+    return frozenset(scale.words_of for scale in terms.scales().values())
 
 
 def _read_box(clause: Sequence[_Item], position: int, context: _Context) -> None:

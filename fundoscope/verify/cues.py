@@ -23,7 +23,7 @@ CUES: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
             "none were outlined",
         ),
         "doubt": (
-            "suspected", "suspicion of", "suspicious for", "possible", "possibly", "may", "might",
+            "suspected", "not certain", "uncertain", "suspicion of", "suspicious for", "possible", "possibly", "may", "might",
             "could be", "probable", "probably", "likely", "cannot be excluded", "cannot exclude",
             "can not be excluded", "suggestive of", "questionable",
         ),
@@ -66,7 +66,7 @@ CUES: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
             "排除", "未见明显", "无明显", "没有发现", "没有见到", "未显示", "并非", "不是", "均未见",
         ),
         "absent": ("阴性", "均不存在", "未见异常征象", "均为阴性", "未出现", "一处也没有"),
-        "doubt": ("疑似", "可疑", "怀疑", "可能", "不排除", "不能排除", "待排", "倾向于"),
+        "doubt": ("疑似", "可疑", "尚不确定", "不确定", "怀疑", "可能", "不排除", "不能排除", "待排", "倾向于"),
         "unknown": (
             "未评估", "未测量", "未作评估", "未做评估", "未进行评估", "未进行测量", "没有测量",
             "没有评估", "没有分级", "没有记录", "没有勾画", "无法测量", "未能测量", "未记录", "未分级",

@@ -1,0 +1,261 @@
+"""A run delivered to a trainer: split by person, written in its format, with a manifest."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from fundoscope import __version__
+from fundoscope.errors import ConfigError, LedgerError
+from fundoscope.export.duplicates import DuplicateReport, duplicate_report
+from fundoscope.export.formats import formats
+from fundoscope.export.photograph_files import FOLDER, Placement, existing, file_inside, put_beside
+from fundoscope.export.placed import Placed
+from fundoscope.export.splits import SplitReport, assign_splits
+from fundoscope.export.whole_files import Delivery
+from fundoscope.ledger import Ledger
+from fundoscope.read.photographs import NEAR_DUPLICATE_BITS
+from fundoscope.records import Dialogue
+
+Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
+"""Dialogues by split, track and language."""
+HASHES_OF_COPIES = "photographs.sha256"
+"""SHA-256 of every copied photograph; `sha256sum -c` reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export wrote."""
+
+    out: Path
+    format: str
+    files: Mapping[str, str]
+    """Name in `out` -> SHA-256; photographs and the manifest apart."""
+    dialogues: int
+    counts: Counts
+    photographs: int
+    """Photographs that the dialogues are about."""
+    splits: SplitReport = field(repr=False)
+    duplicates: DuplicateReport = field(repr=False)
+
+
+def export_run(
+    run: Path,
+    out: Path,
+    *,
+    format: str,
+    fractions: tuple[float, float, float] | None = None,
+    photographs: Placement = "none",
+    languages: Collection[str] | None = None,
+    tracks: Collection[str] | None = None,
+    prefix: str = "",
+    allow_unfinished: bool = False,
+    respect_official: bool = True,
+    seed: int = 0,
+    near_duplicate_bits: int = NEAR_DUPLICATE_BITS,
+) -> ExportReport:
+    """Write the kept dialogues of a run for a trainer, whole or not at all.
+
+    Dialogues are streamed; memory holds the keys and hashes of the photographs, for the splits.
+    The same run gives the same bytes again.
+
+    Parameters
+    ----------
+    run : Path
+        Folder with a run's ledger.
+    out : Path
+        Folder for `SPLIT.TRACK.SUFFIX` files; `manifest.json` comes last and means "finished".
+    format : a name of `formats`
+    fractions : (train, val, test), optional
+        For photographs without an official split; without them those stay in `all`.
+    photographs : `none`, `link` or `copy`
+        What stands in `out/photographs`; with `none`, dialogues name the source's own paths.
+    languages, tracks : names to keep, all by default; splits do not depend on them
+    prefix : str
+        Put before each photograph's path, such as the folder that a trainer will see.
+    allow_unfinished : bool
+        Also export a run that was not built to its end.
+    respect_official, seed : see `assign_splits`
+    near_duplicate_bits : int
+        Most bits by which near-duplicates differ; they are never parted.
+
+    Raises
+    ------
+    LedgerError
+        If there is no ledger, or the run is not finished.
+    ConfigError
+        If an option makes no sense or nothing is left to export.
+    PhotographError
+        If a photograph that is needed is not there, or its path leads out of the folder.
+    DialogueError
+        If a dialogue does not keep the format.
+    """
+    writer = formats.get(format)
+    if photographs not in ("none", "link", "copy"):
+        raise ConfigError(f"no way {photographs!r} to place photographs", mend="none, link, copy")
+    with Ledger(run) as ledger:
+        _refuse_unfinished(ledger, allow_unfinished)
+        duplicates = duplicate_report((r.photograph for r in ledger.records()), near_duplicate_bits)
+        splits = assign_splits(
+            (r.photograph for r in ledger.records()),
+            fractions,
+            duplicates.groups,
+            respect_official=respect_official,
+            seed=seed,
+        )
+        tally = _Tally()
+        with Delivery(out) as delivery:
+            placing = _Placing(ledger, delivery, photographs, prefix, splits.split_of)
+            with writer(delivery) as add:
+                for dialogue in ledger.kept():
+                    if _wanted(dialogue, languages, tracks):
+                        placed = placing.place(dialogue)
+                        add(placed)
+                        tally.count(placed)
+            tally.refuse_nothing(ledger.tally().kept, languages, tracks)
+            files = delivery.finish(
+                {
+                    "fundoscope": __version__,
+                    "format": format,
+                    "dialogues": tally.dialogues,
+                    "photographs": tally.photographs,
+                    "counts": tally.counts(),
+                    "options": {
+                        "fractions": fractions,
+                        "photographs": photographs,
+                        "languages": None if languages is None else sorted(languages),
+                        "tracks": None if tracks is None else sorted(tracks),
+                        "prefix": prefix,
+                        "respect_official": respect_official,
+                        "seed": seed,
+                        "near_duplicate_bits": near_duplicate_bits,
+                        "allow_unfinished": allow_unfinished,
+                    },
+                    "splits": _without(splits, "split_of"),
+                    "duplicates": _without(duplicates, "groups", "clusters"),
+                    "job": ledger.recall("job"),
+                    "versions": {"python": platform.python_version(), "pyarrow": pa.__version__},
+                }
+            )
+    return ExportReport(
+        out=out,
+        format=format,
+        files=files,
+        dialogues=tally.dialogues,
+        counts=tally.counts(),
+        photographs=tally.photographs,
+        splits=splits,
+        duplicates=duplicates,
+    )
+
+
+def _refuse_unfinished(ledger: Ledger, allow_unfinished: bool) -> None:
+    if not ledger.recall("finished") and not allow_unfinished:
+        raise LedgerError(
+            f"the run in {ledger.run} is not finished",
+            mend="run `fundoscope build` again to finish it, or allow an unfinished run",
+        )
+
+
+def _wanted(
+    dialogue: Dialogue, languages: Collection[str] | None, tracks: Collection[str] | None
+) -> bool:
+    spoken = dialogue.conversation
+    return (languages is None or spoken.language in languages) and (
+        tracks is None or spoken.track in tracks
+    )
+
+
+class _Placing:
+    """Where dialogues and their photographs go."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        delivery: Delivery,
+        how: Placement,
+        prefix: str,
+        split_of: Mapping[str, str],
+    ) -> None:
+        folder = (ledger.recall("job") or {}).get("photographs")
+        self._folder = Path(folder) if folder else None
+        self._delivery, self._how, self._split_of = delivery, how, split_of
+        self._prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
+        self._last_key = ""
+        self._hashes: IO[bytes] | None = None
+
+    def place(self, dialogue: Dialogue) -> Placed:
+        photograph = dialogue.record.photograph
+        if photograph.key not in self._split_of:
+            raise LedgerError(
+                "the run grew while it was exported",
+                where=photograph.key,
+                mend="wait until `fundoscope build` has finished",
+            )
+        inside = file_inside(photograph)
+        if self._how != "none" and photograph.key != self._last_key:
+            source = existing(self._folder, photograph)
+            self._note(put_beside(self._delivery.out, source, inside, self._how), inside)
+            self._last_key = photograph.key  # dialogues about one photograph follow each other
+        beside = "" if self._how == "none" else f"{FOLDER}/"
+        return Placed(
+            dialogue,
+            self._split_of[photograph.key],
+            f"{self._prefix}{beside}{inside}",
+            self._folder,
+        )
+
+    def _note(self, sha256: str, inside: str) -> None:
+        if sha256:
+            if self._hashes is None:
+                self._hashes = self._delivery.open(HASHES_OF_COPIES)
+            self._hashes.write(f"{sha256}  {FOLDER}/{inside}\n".encode())
+
+
+class _Tally:
+    """Counts of what was written."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._last_key = ""
+        self.photographs = 0
+
+    def count(self, placed: Placed) -> None:
+        spoken = placed.dialogue.conversation
+        self._counts[placed.split, spoken.track, spoken.language] += 1
+        self.photographs += spoken.key != self._last_key
+        self._last_key = spoken.key
+
+    @property
+    def dialogues(self) -> int:
+        return self._counts.total()
+
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        nested: dict[str, dict[str, dict[str, int]]] = {}
+        for (split, track, language), n in sorted(self._counts.items()):
+            nested.setdefault(split, {}).setdefault(track, {})[language] = n
+        return nested
+
+    def refuse_nothing(
+        self, kept: int, languages: Collection[str] | None, tracks: Collection[str] | None
+    ) -> None:
+        if not self.dialogues:
+            asked = [
+                f"{k} {sorted(v)}" for k, v in (("languages", languages), ("tracks", tracks)) if v
+            ]
+            raise ConfigError(
+                f"no dialogue to export: the run kept {kept}"
+                + (f", none of {' and '.join(asked)}" if asked else ""),
+                mend="build it with those, or ask for others",
+            )
+
+
+def _without(report: SplitReport | DuplicateReport, *names: str) -> dict[str, Any]:
+    """Return a report as plain data, without what has a row a photograph."""
+    return {name: value for name, value in asdict(report).items() if name not in names}

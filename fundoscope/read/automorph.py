@@ -1,0 +1,193 @@
+"""AutoMorph's and RBAD's tables, joined to the records of the photographs they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from fundoscope.errors import LabelError
+from fundoscope.read.automorph_columns import (
+    QUALITY_LEVEL,
+    Cell,
+    Key,
+    Kind,
+    cells_of,
+    kind_of,
+    name_of,
+    quantity_of,
+)
+from fundoscope.read.automorph_trust import measurements_of, stale_cells
+from fundoscope.read.label_files import Row, header, read_rows
+from fundoscope.records import Grade, LeftOut, Measured, Record, Unmeasured
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """A table of AutoMorph or RBAD, and the split that it was made from."""
+
+    file: Path
+    split: str = ""
+    """`train`, `val` or `test`; needed where photographs of two splits bear one name."""
+
+
+@dataclass(slots=True)
+class _Features:
+    """What all tables of one split say of one photograph's stem."""
+
+    cells: dict[tuple[str, str, str], Cell] = field(default_factory=dict)
+    grade: Grade | None = None
+    angles_deg: list[float] = field(default_factory=list)
+    """Mean branching angle of each run of RBAD."""
+    origins: list[str] = field(default_factory=list)
+    table: Path = Path()
+    taken_by: str = ""
+    """Key of the record that these features were joined to."""
+
+
+_Loaded = dict[tuple[str, str], _Features]
+"""(split, stem in lower case) -> features."""
+
+
+def join_features(
+    records: Iterable[Record | LeftOut], tables: Sequence[FeatureTable]
+) -> Iterator[Record | LeftOut]:
+    """Yield records with the quality and features that tables give their photographs.
+
+    Recognised by their header: `Macular_Features.csv` and `Disc_Features.csv` (73 columns, and
+    older copies with an index or `SEQN`), the single M3 tables of one zone, `Disc_cup_results.csv`,
+    `Binary_`, `Artery_` and `Vein_Features_Measurement.csv`, M1's `results_ensemble.csv`, and
+    RBAD's `file,avg_angle`. A row belongs to the photograph whose file name, up to its first dot,
+    is the row's: AutoMorph cuts names there.
+
+    What cannot be true is `Unmeasured` with its reason: -1, blanks, a ratio of failed parts, a
+    value outside the vocabulary's `plausible`, a zone C that is zone B again, a value that
+    several photographs share to the last digit.
+
+    Parameters
+    ----------
+    records : records of one source, and what it left out, which passes through.
+    tables : FeatureTable
+
+    Yields
+    ------
+    Record or LeftOut
+        At the end one LeftOut, "row without record", for each row that no record took.
+
+    Raises
+    ------
+    LabelError
+        If a table is none of these, two rows speak of one photograph, or a name fits
+        photographs of several splits and the table has no split.
+    """
+    loaded = _load(tables)
+    for record in records:
+        yield record if isinstance(record, LeftOut) else _joined(record, loaded)
+    for (split, stem), features in loaded.items():
+        if not features.taken_by:
+            reason = f"no photograph of the name{f' in the split {split}' if split else ''}"
+            yield LeftOut("row without record", stem, reason, ", ".join(features.origins))
+
+
+def _load(tables: Sequence[FeatureTable]) -> _Loaded:
+    loaded: _Loaded = {}
+    for table in tables:
+        kind = kind_of(table.file)
+        rows = list(read_rows(table.file))
+        columns = quantity_of(table.file, header(table.file), kind)
+        stale = stale_cells(rows, columns)
+        said: dict[str, str] = {}
+        for row in rows:
+            stem = name_of(row, kind)
+            features = loaded.setdefault((table.split, stem.lower()), _Features())
+            features.table = table.file
+            _refuse_second_row(row, stem, kind, said)
+            features.origins.append(row.origin)
+            if kind == "quality":
+                level = row.integer(QUALITY_LEVEL, (0, 1, 2))
+                features.grade = Grade("automorph_quality", level, "AutoMorph M1, Prediction")
+            elif kind == "rbad":
+                features.angles_deg.append(row.number("avg_angle"))
+            else:
+                _add(features, cells_of(row, columns, kind, stale))
+    return loaded
+
+
+def _refuse_second_row(row: Row, stem: str, kind: Kind, said: dict[str, str]) -> None:
+    repeated = "seed" in row.cells  # RBAD: its centre is drawn by chance, so runs are repeated
+    if not repeated and said.setdefault(stem.lower(), row.origin) != row.origin:
+        raise LabelError(
+            row.file,
+            line=row.line,
+            found=f"a second row of {stem!r}",
+            expected=f"one; {said[stem.lower()]} is the first",
+            mend="AutoMorph cuts names at the first dot: rename photographs that agree up to it",
+        )
+
+
+def _add(features: _Features, cells: Mapping[Key, Cell]) -> None:
+    """Add a row's cells; where another table has the quantity, it must say the same."""
+    for key, cell in cells.items():
+        before = features.cells.setdefault(key, cell)
+        if not before.agrees_with(cell):
+            raise LabelError(
+                features.table,
+                column=cell.column,
+                found=f"{cell.text!r} ({cell.origin})",
+                expected=f"{before.text!r}, as in {before.origin}",
+                mend="pass tables of one run of AutoMorph",
+            )
+        if not before.text:
+            features.cells[key] = cell
+
+
+def _joined(record: Record, loaded: _Loaded) -> Record:
+    photograph = record.photograph
+    stem = PurePosixPath(photograph.file or photograph.id).name.split(".", 1)[0].lower()
+    for split in dict.fromkeys((photograph.split, "")):
+        features = loaded.get((split, stem))
+        if features is not None:
+            _refuse_second_photograph(record, features, split)
+            features.taken_by = record.key
+            record = _with_features(record, features)
+    return record
+
+
+def _refuse_second_photograph(record: Record, features: _Features, split: str) -> None:
+    if not features.taken_by:
+        return
+    if split or features.taken_by.split("/")[1] == record.photograph.split:
+        raise LabelError(
+            features.table,
+            found=f"one row for {features.taken_by} and {record.key}",
+            expected="a name that no two photographs share up to the first dot",
+            mend="rename one of the photographs, and run AutoMorph again",
+        )
+    raise LabelError(
+        features.table,
+        found=f"one row for {features.taken_by} and {record.key}, of two splits",
+        expected="to be told from which split this table was made",
+        mend=f"write split=FILE, such as {record.photograph.split}={features.table.name}",
+    )
+
+
+def _with_features(record: Record, features: _Features) -> Record:
+    values: list[Measured | Unmeasured] = list(measurements_of(features.cells))
+    if features.angles_deg:
+        values.append(_angle(features.angles_deg))
+    grades = (features.grade,) if features.grade else ()
+    return replace(
+        record,
+        grades=(*record.grades, *grades),
+        measurements=(*record.measurements, *values),
+        origin=(*record.origin, *features.origins),
+    )
+
+
+def _angle(angles: Sequence[float]) -> Measured | Unmeasured:
+    """Return RBAD's mean angle: of one run, or the mean of the runs with their range."""
+    mean = sum(angles) / len(angles)
+    if not 0 < mean <= 180:
+        return Unmeasured("branching_angle", f"RBAD gave {mean:g} degrees", tool="RBAD")
+    spread = max(angles) - min(angles) if len(angles) > 1 else None
+    return Measured("branching_angle", mean, "deg", tool="RBAD", repeatability=spread)
