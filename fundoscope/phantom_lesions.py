@@ -73,7 +73,7 @@ class _Room:
         cluster: tuple[float, float],
     ) -> Blob:
         """Return a lesion that fits; `cluster` is a direction and a distance from the fovea."""
-        for attempt in range(3000):
+        for attempt in range(1000):
             shape = self._shape(rng, kind, small=attempt > 300)
             centre = self._centre(rng, kind, cluster, anywhere=attempt > 300)
             blob = Blob(centre, **shape)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,8 +23,10 @@ from fundoscope.records import Eye
 
 Vessel = Literal["artery", "vein"]
 
-TRUNK_WIDTH = {"artery": 0.068, "vein": 0.094}
+TRUNK_WIDTH: Mapping[Vessel, float] = {"artery": 0.068, "vein": 0.094}
 """Of an arcade at the disc, in disc diameters: about 120 and 170 micrometres."""
+PAIR: tuple[tuple[Vessel, int], ...] = (("vein", -1), ("artery", 1))
+"""Vessels that run together, and the side of their common way on which each begins."""
 NARROWEST_PX = 1.5
 DEEPEST_GENERATION = 5
 TAPER = 0.05
@@ -105,8 +108,8 @@ def grow_vessels(
 ) -> tuple[Segment, ...]:
     """Return the arterioles and venules of an eye; a parent comes before its children.
 
-    At each branching `w0 ** 3 == w1 ** 3 + w2 ** 3`. Vessels of one kind never touch but at
-    branchings; arterioles and venules may cross.
+    At each branching `w0 ** 3 == w1 ** 3 + w2 ** 3`. Vessels of one kind keep clear of each other
+    away from branchings and the disc; arterioles and venules may cross.
 
     Parameters
     ----------
@@ -150,9 +153,9 @@ class _Growth:
                     self.rng.normal(0, 0.05, bent.shape) * np.linspace(0.4, 1.6, len(way))[:, None]
                 )
                 phase = self.rng.uniform(0, 2 * math.pi)
-                for vessel, aside in (("vein", -1), ("artery", 1)):
+                for vessel, aside in PAIR:
                     width = TRUNK_WIDTH[vessel] * share * self.rng.uniform(0.92, 1.08)
-                    runs.append(_Run(self._trunk(bent, aside, phase), width, vessel))  # type: ignore[arg-type]
+                    runs.append(_Run(self._trunk(bent, aside, phase), width, vessel))
         return runs
 
     def _trunk(self, corners: Floats, aside: int, phase: float) -> Floats:

@@ -356,8 +356,8 @@ def _scope_answer(speaker: _Speaker) -> str:
 
 
 def _no_figures(speaker: _Speaker, names: Sequence[str]) -> str:
-    chosen = speaker.random.sample(names, speaker.random.randint(1, 2))
-    refused = [Statement("measurement", name, UNMEASURED) for name in sorted(chosen)]
+    also = speaker.random.sample(names[1:], speaker.random.randint(0, 2))
+    refused = [Statement("measurement", name, UNMEASURED) for name in (names[0], *sorted(also))]
     return speaker.joined([speaker.say(refused), speaker.tail("no_figure")])
 
 

@@ -33,15 +33,25 @@ class Bar:
     label: str
     count: int
     whole: int
-    """What `count` is a share of."""
-    longest: int
-    """The count of the plot's longest bar."""
+    """What `count` is a share of; a full bar."""
     chinese: str = ""
 
     @property
-    def width_percent(self) -> float:
-        """Length of the bar, 0 to 100."""
-        return 100 * self.count / self.longest if self.longest else 0.0
+    def percent(self) -> float:
+        """Share of the whole, 0 to 100."""
+        return 100 * self.count / self.whole if self.whole else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a histogram."""
+
+    label: str
+    count: int
+    whole: int
+    """What `count` is a share of."""
+    height_percent: float
+    """Of the highest column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ class Histogram:
     """How often numbers fell into steps of equal width."""
 
     language: str
-    columns: tuple[Bar, ...]
+    columns: tuple[Column, ...]
     total: int
     median: int
     low: int
@@ -125,9 +135,9 @@ class LeftOutPanel:
 def bars(counts: Mapping[str, int], names: Mapping[str, str] | None = None) -> list[Bar]:
     """Return one bar a key, the longest first, ties by name."""
     names = names or {}
-    whole, longest = sum(counts.values()), max(counts.values(), default=0)
+    whole = sum(counts.values())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Bar(names.get(key, key), n, whole, longest) for key, n in ordered]
+    return [Bar(names.get(key, key), n, whole) for key, n in ordered]
 
 
 def stack(
@@ -145,21 +155,12 @@ def grade_panels(counts: CardCounts) -> list[GradePanel]:
 
 def _grade_panel(scale: terms.Scale, counts: CardCounts) -> GradePanel:
     graded, levels = counts.graded[scale.id], counts.levels[scale.id]
-    longest = max(levels.values())
-    return GradePanel(
-        scale,
-        graded,
-        tuple(
-            Bar(
-                f"{n}  {scale.levels[n].en[0]}" if n in scale.levels else f"{n}  (not a level)",
-                levels[n],
-                graded,
-                longest,
-                scale.levels[n].zh[0] if n in scale.levels else "",
-            )
-            for n in sorted(scale.levels.keys() | levels.keys())
-        ),
-    )
+    found = []
+    for n in sorted(scale.levels.keys() | levels.keys()):
+        words = scale.levels.get(n)  # a ledger may hold a level that the scale lacks: shown as such
+        name, chinese = (words.en[0], words.zh[0]) if words else ("(no level of this scale)", "")
+        found.append(Bar(f"{n}: {name}", levels[n], graded, chinese))
+    return GradePanel(scale, graded, tuple(found))
 
 
 def finding_stacks(counts: CardCounts) -> tuple[list[Stack], int]:
@@ -235,9 +236,14 @@ def _histogram(language: str, counts: Counter[int], step: int) -> Histogram:
     for number, n in counts.items():
         by_step[min(number // step, last)] += n
     is_open = max(counts) // step > last
-    longest, total = max(by_step.values()), counts.total()
+    highest, total = max(by_step.values()), counts.total()
     columns = tuple(
-        Bar(_step_label(k, step, is_open and k == last), by_step[k], total, longest)
+        Column(
+            _step_label(k, step, is_open and k == last),
+            by_step[k],
+            total,
+            100 * by_step[k] / highest,
+        )
         for k in range(first, last + 1)
     )
     low, median, high = (quantile(counts, share) for share in (0.05, 0.5, 0.95))

@@ -83,6 +83,8 @@ def _features(dialogue: Dialogue) -> list[tuple[str, str]]:
         ("track", said.track),
         ("track and language", f"{said.track}/{said.language}"),
         ("dataset", photograph.dataset),
+        ("dataset and language", f"{photograph.dataset}/{said.language}"),
+        ("dataset and track", f"{photograph.dataset}/{said.track}"),
         ("boxes", str(bool(dialogue.record.lesions))),
     ]
 

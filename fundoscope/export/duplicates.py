@@ -132,7 +132,8 @@ def duplicate_report(photographs: Iterable[Photograph], max_bits: int) -> Duplic
     hashes: dict[str, int] = {}
     sha256: dict[str, str] = {}
     n = 0
-    for n, photograph in enumerate(photographs, start=1):
+    for photograph in photographs:
+        n += 1
         if photograph.perceptual_hash:
             hashes[photograph.key] = int(photograph.perceptual_hash, 16)
         if photograph.sha256:

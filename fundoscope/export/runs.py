@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 
@@ -97,6 +97,16 @@ def export_run(
         If a dialogue does not keep the format.
     """
     writer = formats.get(format)
+    options = {
+        "fractions": fractions,
+        "photographs": photographs,
+        "languages": None if languages is None else sorted(languages),
+        "tracks": None if tracks is None else sorted(tracks),
+        "prefix": prefix,
+        "allow_unfinished": allow_unfinished,
+        "respect_official": respect_official,
+        "near_duplicate_bits": near_duplicate_bits,
+    }
     if photographs not in ("none", "link", "copy"):
         raise ConfigError(f"no way {photographs!r} to place photographs", mend="none, link, copy")
     with Ledger(run) as ledger:
@@ -119,40 +129,9 @@ def export_run(
                         add(placed)
                         tally.count(placed)
             tally.refuse_nothing(ledger.tally().kept, languages, tracks)
-            files = delivery.finish(
-                {
-                    "fundoscope": __version__,
-                    "format": format,
-                    "dialogues": tally.dialogues,
-                    "photographs": tally.photographs,
-                    "counts": tally.counts(),
-                    "options": {
-                        "fractions": fractions,
-                        "photographs": photographs,
-                        "languages": None if languages is None else sorted(languages),
-                        "tracks": None if tracks is None else sorted(tracks),
-                        "prefix": prefix,
-                        "respect_official": respect_official,
-                        "seed": seed,
-                        "near_duplicate_bits": near_duplicate_bits,
-                        "allow_unfinished": allow_unfinished,
-                    },
-                    "splits": _without(splits, "split_of"),
-                    "duplicates": _without(duplicates, "groups", "clusters"),
-                    "job": ledger.recall("job"),
-                    "versions": {"python": platform.python_version(), "pyarrow": pa.__version__},
-                }
-            )
-    return ExportReport(
-        out=out,
-        format=format,
-        files=files,
-        dialogues=tally.dialogues,
-        counts=tally.counts(),
-        photographs=tally.photographs,
-        splits=splits,
-        duplicates=duplicates,
-    )
+            report = _report(out, format, tally, splits, duplicates)
+            files = delivery.finish(_manifest(report, options, ledger.recall("job")))
+    return replace(report, files=files)
 
 
 def _refuse_unfinished(ledger: Ledger, allow_unfinished: bool) -> None:
@@ -256,6 +235,49 @@ class _Tally:
             )
 
 
-def _without(report: SplitReport | DuplicateReport, *names: str) -> dict[str, Any]:
-    """Return a report as plain data, without what has a row a photograph."""
-    return {name: value for name, value in asdict(report).items() if name not in names}
+def _report(
+    out: Path, format: str, tally: _Tally, splits: SplitReport, duplicates: DuplicateReport
+) -> ExportReport:
+    return ExportReport(
+        out=out,
+        format=format,
+        files={},
+        dialogues=tally.dialogues,
+        counts=tally.counts(),
+        photographs=tally.photographs,
+        splits=splits,
+        duplicates=duplicates,
+    )
+
+
+def _manifest(
+    report: ExportReport, options: Mapping[str, object], job: Mapping[str, object] | None
+) -> dict[str, object]:
+    splits, duplicates = report.splits, report.duplicates
+    return {
+        "fundoscope": __version__,
+        "format": report.format,
+        "dialogues": report.dialogues,
+        "photographs": report.photographs,
+        "counts": report.counts,
+        "options": options,
+        "splits": {
+            "photographs": splits.counts,
+            "groups": splits.groups,
+            "largest": splits.largest,
+            "largest_size": splits.largest_size,
+            "spanning": [asdict(group) for group in splits.spanning],
+            "drawn_again": splits.drawn_again,
+            "seed": splits.seed,
+        },
+        "near_duplicates": {
+            "photographs": duplicates.photographs,
+            "hashed": duplicates.hashed,
+            "clusters_by_size": duplicates.sizes,
+            "same_bytes": duplicates.same_bytes,
+            "across_datasets": duplicates.across_datasets,
+            "across_splits": duplicates.across_splits,
+        },
+        "job": job,
+        "versions": {"python": platform.python_version(), "pyarrow": pa.__version__},
+    }

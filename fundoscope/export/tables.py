@@ -13,12 +13,12 @@ from fundoscope.export.placed import Add, Placed, row_with_provenance
 from fundoscope.export.whole_files import Delivery
 
 ROW_GROUP_ROWS = 1000
+_TEXTS = ("dataset", "split", "key", "patient", "eye", "track", "language", "engine", "model")
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("id", "image")]
     + [("conversations", pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())])))]
-    + [(name, pa.string()) for name in "dataset split key patient eye track language".split()]
-    + [(name, pa.string()) for name in ("engine", "model", "prompt_version")]
-    + [("seed", pa.int64())]
+    + [(name, pa.string()) for name in _TEXTS]
+    + [("prompt_version", pa.string()), ("seed", pa.int64())]
 )
 
 

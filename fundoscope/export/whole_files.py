@@ -79,8 +79,9 @@ class JsonRows:
 class Delivery:
     """A folder of files that all take their names together, the manifest last.
 
-    An earlier manifest is put aside first, and the files that it lists and that are not written
-    again are removed, so that the folder never holds a mixture of two exports.
+    Until `finish` an earlier export stays as it was. Then its manifest is put aside first, and the
+    files that it lists and that were not written again are removed, so that a folder with a
+    manifest never holds a mixture of two exports.
 
     Parameters
     ----------
@@ -98,8 +99,6 @@ class Delivery:
         self.out.mkdir(parents=True, exist_ok=True)
         for left_over in self.out.glob(".*.part"):
             left_over.unlink()
-        if (self.out / MANIFEST).exists():
-            (self.out / MANIFEST).replace(self.out / _REPLACED)
         return self
 
     def __exit__(
@@ -127,6 +126,8 @@ class Delivery:
         """Put every file in its place and write the manifest; return each file's SHA-256."""
         for stream in self._streams.values():
             close_on_disk(stream)
+        if (self.out / MANIFEST).exists():
+            (self.out / MANIFEST).replace(self.out / _REPLACED)
         for name in self._streams:
             part_of(self.out / name).replace(self.out / name)
         self._remove_replaced()

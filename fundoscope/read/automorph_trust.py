@@ -22,7 +22,7 @@ PIXELS = "this older AutoMorph table gives pixels, and no scale"
 REPEATED_ZONE = "zone C equals zone B in every column, a bug of older AutoMorph releases"
 STALE = "several photographs share it to the last digit: left over from another photograph"
 DISAGREES = "AVR is not CRAE / CRVE in this row: one of the three was filled in afterwards"
-SCALE = "the resolution given to AutoMorph was probably wrong"
+SCALE = "the resolution given to AutoMorph, or its outline, was probably wrong"
 
 
 def stale_cells(rows: Sequence[Row], columns: Mapping[str, Key]) -> set[tuple[int, str]]:
@@ -66,7 +66,7 @@ def measurements_of(cells: Mapping[Key, Cell]) -> Iterator[Measured | Unmeasured
             reason = FAILED_PARTS
         elif key in filled and not reason:
             reason = DISAGREES
-        elif unscaled and not reason and terms.quantity(id).unit == "um":
+        elif unscaled and not reason and (terms.quantity(id).unit == "um" or id == "avr_hubbard"):
             reason = f"{unscaled}: {SCALE}"
         if reason or value is None:
             yield Unmeasured(id, reason or BLANK, tool=TOOL, of=of, where=where)
@@ -104,14 +104,19 @@ def _reason(key: Key, cell: Cell, value: float | None) -> str:
 
 
 def _disc_of_impossible_size(cells: Mapping[Key, Cell]) -> str:
-    """Return the disc size that no eye has, or nothing; one scale gives all micrometres."""
+    """Return a disc size that no eye has both ways, or nothing; one scale gives all micrometres.
+
+    One way alone is an outline gone wrong, not a scale.
+    """
+    sizes = []
     for id in ("disc_height", "disc_width"):
         cell = cells.get((id, "", ""))
         value = _number(cell.text) if cell else None
         low, high = terms.quantity(id).plausible
-        if value not in (None, -1.0) and not low <= (value or 0) <= high:
-            return f"the optic disc would be {value:g} µm"
-    return ""
+        if value is None or value == -1 or low <= value <= high:
+            return ""
+        sizes.append(f"{value:g}")
+    return f"the optic disc would be {' by '.join(sizes)} µm"
 
 
 def _zone_c_repeats_zone_b(cells: Mapping[Key, Cell]) -> bool:

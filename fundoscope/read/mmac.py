@@ -20,6 +20,7 @@ from fundoscope.read.photographs import (
     PhotographIndex,
     left_unmatched,
 )
+from fundoscope.read.repeats import Repeats
 from fundoscope.read.sources import SourceRequest, sources
 from fundoscope.records import Grade, LeftOut, Measured, Photograph, Record, Sex
 
@@ -93,18 +94,20 @@ def _read(
     record: Callable[[Row, Photograph], Record],
 ) -> Iterator[Record | LeftOut]:
     index = photographs_of(request)
+    repeats = Repeats()
     for file in original_labels(request, spellings):
         check_columns(file, ("image", value), known)
         for row in read_rows(file):
             name = row.text("image")
             path = index.find(name) if index else None
-            if path is None and not request.labels_only:
-                yield LeftOut(
-                    "label without photograph", name, "no photograph of this name", row.origin
-                )
-                continue
-            at = index.relative(path) if index and path else ""
-            yield _with_person(row, record(row, _photograph(dataset, name, at, file, row)))
+            if repeated := repeats.repeated(name, row, *row.cells.values()):
+                yield repeated
+            elif path is None and not request.labels_only:
+                reason = "no photograph of this name"
+                yield LeftOut("label without photograph", name, reason, row.origin)
+            else:
+                at = index.relative(path) if index and path else ""
+                yield _with_person(row, record(row, _photograph(dataset, name, at, file, row)))
     if index:
         yield from left_unmatched(index)
 

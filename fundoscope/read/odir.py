@@ -12,6 +12,7 @@ from fundoscope.read.annotators_keywords import Keyword, findings_of, grades_of,
 from fundoscope.read.label_files import Row, read_rows
 from fundoscope.read.originals import check_columns, original_labels, photographs_of
 from fundoscope.read.photographs import left_unmatched
+from fundoscope.read.repeats import Repeats
 from fundoscope.read.sources import SourceRequest, sources
 from fundoscope.records import Eye, LeftOut, Photograph, Record, Sex
 
@@ -68,6 +69,10 @@ class _EyeRow:
     age: float
     sex: Sex
 
+    def said(self) -> tuple[str, str, float, Sex]:
+        """Return what another row of this eye must say too."""
+        return self.patient, self.row.cells[self.column], self.age, self.sex
+
 
 @sources.register("odir")
 def read_odir(request: SourceRequest) -> Iterator[Record | LeftOut]:
@@ -88,22 +93,19 @@ def read_odir(request: SourceRequest) -> Iterator[Record | LeftOut]:
         If a keyword is unknown, or two rows of an eye differ.
     """
     index = photographs_of(request)
-    seen: dict[str, tuple[str, str, float, str]] = {}
+    repeats = Repeats()
     for file in original_labels(request, SPELLINGS):
         for eye_row in _eye_rows(file):
-            if _is_repeated(eye_row, seen):
-                continue
-            path = index.find(eye_row.image) if index else None
-            if path is None and not request.labels_only:
-                yield LeftOut(
-                    "label without photograph",
-                    eye_row.image,
-                    "no photograph of this name",
-                    eye_row.row.origin,
-                )
-                continue
-            at = index.relative(path) if index and path else ""
-            yield _record(eye_row, at, "all" if eye_row.column == "keywords" else "train")
+            image, row = eye_row.image, eye_row.row
+            path = index.find(image) if index else None
+            if repeated := repeats.repeated(image, row, *eye_row.said()):
+                yield repeated
+            elif path is None and not request.labels_only:
+                reason = "no photograph of this name"
+                yield LeftOut("label without photograph", image, reason, row.origin)
+            else:
+                at = index.relative(path) if index and path else ""
+                yield _record(eye_row, at, "all" if eye_row.column == "keywords" else "train")
     if index:
         yield from left_unmatched(index)
 
@@ -151,15 +153,6 @@ def _eye_row(
     return _EyeRow(
         row, column, row.text(patient), row.text(image), row.number(age, 0, 120), words[said]
     )
-
-
-def _is_repeated(eye_row: _EyeRow, seen: dict[str, tuple[str, str, float, str]]) -> bool:
-    """Say whether an eye was read before; the same in every cell, or it is an error."""
-    said = (eye_row.patient, eye_row.row.cells[eye_row.column], eye_row.age, eye_row.sex)
-    before = seen.setdefault(eye_row.image, said)
-    if before != said:
-        raise eye_row.row.error(eye_row.column, f"what an earlier row says of this eye, {before}")
-    return said is not before
 
 
 def _record(eye_row: _EyeRow, file: str, split: str) -> Record | LeftOut:

@@ -157,7 +157,7 @@ def left_unmatched(index: PhotographIndex) -> Iterator[LeftOut]:
     """Yield what to report at a source's end: the photographs that no label row named."""
     for path in index.unmatched():
         yield LeftOut(
-            "photograph without label", index.relative(path), "no row of the labels names it"
+            "photograph without label", index.relative(path), "no label names it"
         )
 
 

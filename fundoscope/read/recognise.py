@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fundoscope.errors import LabelError
+from fundoscope.phantoms import LABELS as PHANTOM_LABELS
 from fundoscope.read.label_files import header
 
 HEADERS: Mapping[str, tuple[frozenset[str], ...]] = {
     "aptos": (frozenset({"id_code", "diagnosis"}),),
     "eyepacs": (frozenset({"image", "level"}), frozenset({"image", "quality", "DR_grade"})),
     "idrid": (frozenset({"Image name", "Retinopathy grade", "Risk of macular edema"}),),
-    "messidor1": (frozenset({"Image name", "Ophthalmologic department", "Retinopathy grade"}),),
+    "messidor": (frozenset({"Image name", "Ophthalmologic department", "Retinopathy grade"}),),
     "messidor2": (
         frozenset({"id_code", "diagnosis", "adjudicated_gradable"}),
         frozenset({"image_id", "adjudicated_dr_grade"}),
@@ -30,6 +31,8 @@ HEADERS: Mapping[str, tuple[frozenset[str], ...]] = {
 """Columns that tell a source; where several fit, the one that needs most columns."""
 
 LAST_RESORT = frozenset({"image"})
+MESSIDOR_NAME = "annotation_base"
+"""How Messidor's sheets are called; without their department they have IDRiD's columns."""
 
 
 def recognise(label_file: Path) -> str:
@@ -64,7 +67,11 @@ def recognise(label_file: Path) -> str:
         if needed <= names
     ]
     if fits:
-        return max(fits)[1]
+        source = max(fits)[1]
+        is_messidor = source == "idrid" and label_file.name.lower().startswith(MESSIDOR_NAME)
+        return "messidor" if is_messidor else source
+    if names >= set(PHANTOM_LABELS) and (label_file.parent / "lesions").is_dir():
+        return "phantoms"
     if names >= LAST_RESORT:
         return "table"
     wanted = "; ".join(

@@ -14,6 +14,7 @@ from fundoscope.read.originals import (
     split_in_name,
 )
 from fundoscope.read.photographs import left_unmatched
+from fundoscope.read.repeats import Repeats
 from fundoscope.read.sources import SourceRequest, sources
 from fundoscope.records import Finding, LeftOut, Photograph, Record
 
@@ -100,21 +101,20 @@ def read_rfmid(request: SourceRequest) -> Iterator[Record | LeftOut]:
     files = original_labels(request, SPELLINGS)
     splits = {file: _split(file) for file in files}
     index = photographs_of(request)
+    repeats = Repeats()
     for file, split in splits.items():
         check_columns(file, ("ID", "Disease_Risk", *TERMS), ())
         for row in read_rows(file):
             id = row.text("ID")
             path = index.find(id, split) if index else None
-            if path is None and not request.labels_only:
-                yield LeftOut(
-                    "label without photograph",
-                    f"{split}/{id}",
-                    f"no photograph {id} of the split {split}",
-                    row.origin,
-                )
-                continue
-            at = index.relative(path) if index and path else ""
-            yield _record(row, Photograph("rfmid", split, id, at))
+            if repeated := repeats.repeated(f"{split}/{id}", row, *row.cells.values()):
+                yield repeated
+            elif path is None and not request.labels_only:
+                reason = f"no photograph {id} of the split {split}"
+                yield LeftOut("label without photograph", f"{split}/{id}", reason, row.origin)
+            else:
+                at = index.relative(path) if index and path else ""
+                yield _record(row, Photograph("rfmid", split, id, at))
     if index:
         yield from left_unmatched(index)
 

@@ -160,8 +160,11 @@ def _read_part(part: str, source: str) -> Said:
 def _known(name: str, status: Status, source: str) -> Said:
     if name in disease_names():
         return Said((Finding(disease_names()[name], status, source),))
-    if name in keywords() and keywords()[name].present and keywords()[name].clinical_dr is None:
-        return Said(tuple(Finding(t, status, source) for t in keywords()[name].present))
+    keyword = keywords().get(name, Keyword())
+    if keyword.present and keyword.clinical_dr is None:
+        return Said(tuple(Finding(term, status, source) for term in keyword.present))
+    if keyword.suspected and status != "absent":
+        return Said(tuple(Finding(term, "suspected", source) for term in keyword.suspected))
     scale_level = _scale_level(name)
     if scale_level is None:
         raise _unknown(name)

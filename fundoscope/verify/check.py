@@ -99,7 +99,7 @@ def check_text(text: str, facts: Facts, language: Language) -> tuple[Judged, ...
     return tuple(check(claim, facts) for claim in claims(text, language))
 
 
-def verify(conversation: Conversation, record: Record, facts: Facts | None = None) -> Verdict:
+def judge(conversation: Conversation, record: Record, facts: Facts | None = None) -> Verdict:
     """Return whether a conversation may be kept.
 
     It is kept when every claim of every answer is supported by the record, no question gives away
@@ -205,6 +205,7 @@ def _measured_as(said: Statement, facts: Facts) -> list[Measured]:
     return found
 
 
+# (said in, known in) -> what a known value is multiplied by
 _PER_UNIT = {("um", "mm"): 1000.0, ("mm", "um"): 0.001}
 
 
@@ -212,7 +213,7 @@ def _same_number(said: Statement, decimals: int, quantity: Measured) -> bool:
     factor = 1.0 if said.unit == quantity.unit else _PER_UNIT.get((said.unit, quantity.unit))
     if factor is None or not isinstance(said.value, float | int):
         return False
-    known = quantity.value / factor if factor != 1 else quantity.value
+    known = quantity.value * factor
     slack = 0.5 * 10.0**-decimals + 1e-9
     return abs(said.value - known) <= slack and abs(said.value - known) <= max(
         ROUGHEST * abs(known), 0.5 * 10.0 ** -terms.quantity(said.term).decimals + 1e-9

@@ -94,13 +94,18 @@ def claims(text: str, language: Language) -> tuple[Claim, ...]:
     what a question may give away).
     """
     found: dict[Statement, Claim] = {}
-    for match in _SENTENCE.finditer(text):
-        sentence = _LIST_MARK.sub("", match.group())
-        if sentence.rstrip().endswith(("?", "？")):
-            continue
+    for sentence in _asserted(text):
         for claim in _sentence_claims(sentence, language):
             found.setdefault(claim.statement, claim)
     return tuple(found.values())
+
+
+def _asserted(text: str) -> Iterator[str]:
+    """Yield the sentences of a text that do not ask, without bullets and list numbers."""
+    for line in text.splitlines():
+        for match in _SENTENCE.finditer(_LIST_MARK.sub("", line)):
+            if not match.group().rstrip().endswith(("?", "？")):
+                yield match.group()
 
 
 def mentioned(text: str, language: Language) -> list[Mention]:
@@ -140,7 +145,7 @@ def _interpret(skeleton: str, language: Language) -> tuple[_Template, ...]:
     )
     for clause in _clauses(text, items, language):
         _read_clause(text, clause, context)
-    return tuple(dict.fromkeys(context.templates))
+    return tuple(_without_repeats(context.templates))
 
 
 def _items(text: str, language: Language) -> list[_Item]:
@@ -463,21 +468,25 @@ def _claim_finding(
     if term in terms.anatomy() or term in graded:
         return
     denied = cues.denied(position)
-    if term in terms.lesions() and not denied:
-        if _is_counted(context, term) or any(isinstance(item, _Box) for item in clause):
-            return  # count and boxes say that it is there
-        if place := _only_place(clause):
+    if term in terms.lesions() and not denied and (place := _only_place(clause)):
+        if not any(isinstance(item, _Box) for item in clause):
             context.claim("lesion_box", term, SOMEWHERE, where=place)
-            return
+        return
     status = "absent" if denied else "suspected" if cues.has("doubt") else "present"
     context.claim("finding", term, status)
 
 
-def _is_counted(context: _Context, term: str) -> bool:
-    return any(
-        t.statement.aspect in ("lesion_count", "lesion_box") and t.statement.term == term
-        for t in context.templates
-    )
+def _without_repeats(templates: Sequence[_Template]) -> Iterator[_Template]:
+    """Yield each claim once; a count or a box says already that a lesion is there."""
+    counted = {
+        t.statement.term
+        for t in templates
+        if t.statement.aspect in ("lesion_count", "lesion_area", "lesion_box")
+    }
+    for template in dict.fromkeys(templates):
+        said = template.statement
+        if not (said.aspect == "finding" and said.value == "present" and said.term in counted):
+            yield template
 
 
 def _only_place(clause: Sequence[_Item]) -> str:

@@ -12,7 +12,6 @@ from fundoscope.describe.wording import sentences
 from fundoscope.records import LANGUAGES, UNMEASURED, Language, Statement
 from fundoscope.verify.claims import claims
 
-
 GRADED_ONLY = ("dme_risk", "referable_dme")  # a scale speaks of them, a finding never does
 FINDINGS = [id for id in terms.conditions() if id not in GRADED_ONLY]
 
@@ -41,7 +40,9 @@ def wordings(said: Sequence[Statement], language: Language) -> list[str]:
     """Every wording: the nth choice of each place, until all were taken."""
     texts = []
     for n in range(8):
-        texts.append(" ".join(sentences(said, language, lambda options, n=n: options[n % len(options)])))
+        texts.append(
+            " ".join(sentences(said, language, lambda options, n=n: options[n % len(options)]))
+        )
     return sorted(set(texts))
 
 

@@ -1,0 +1,196 @@
+"""The main job: records in, verified dialogues in the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+
+from fundoscope import __version__
+from fundoscope.config import Job
+from fundoscope.converse.composer import compose, prompt_version, tracks
+from fundoscope.errors import ConfigError, PhotographError, nearest
+from fundoscope.ledger import Ledger, Tally
+from fundoscope.plugins import Registry
+from fundoscope.read.all_sources import sources
+from fundoscope.read.automorph import FeatureTable, join_features
+from fundoscope.read.photographs import look
+from fundoscope.read.sources import SourceRequest
+from fundoscope.records import Conversation, Language, LeftOut, Record, record_to_json
+from fundoscope.verify.check import Facts, judge
+
+Engine = Callable[[Record, str, Language, int], Conversation]
+engines: Registry[Engine] = Registry("engines")
+"""Engines that answer at once; each returns a conversation about a record."""
+engines.register("composer")(compose)
+
+COMMIT_EVERY_S = 1.0
+"""What a kill may cost: this much composing, no answer that was paid for."""
+LOOK_AT_ONCE = 64
+"""Photographs decoded side by side; more only holds memory."""
+SPLITS = ("train", "val", "test")
+
+Progress = Callable[[Tally], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did."""
+
+    tally: Tally
+    composed: int
+    """Dialogues made by this call; the others were already there."""
+    seconds: float
+
+
+def build(
+    job: Job, run: Path, *, command: str = "", progress: Progress | None = None
+) -> BuildReport:
+    """Turn a source into verified dialogues, kept in the ledger of `run`.
+
+    Killed at any moment, the same call finishes what is missing; done again, it asks for nothing.
+    A changed record, seed, wording or engine is asked again, and only that.
+
+    Raises
+    ------
+    ReadError, ConfigError, LedgerError
+        With file, line and column where a label is wrong; what was kept until then stays kept.
+    """
+    started = time.monotonic()
+    engine = _engine(job)
+    with Ledger(run, write=True) as ledger:
+        ledger.begin_pass(job.resolved() | {"command": command, "fundoscope": __version__})
+        things = _looked_at(_records(job), ledger, job)
+        composed = _compose_all(things, ledger, job, engine, progress)
+        ledger.finish_pass()
+        tally = ledger.tally()
+    if tally.records == 0:
+        raise ConfigError(
+            f"{job.source} in {job.root} gave no record; {tally.left_out} things were left out",
+            mend="see left_out.jsonl; give --photographs, or --labels-only for labels alone",
+        )
+    return BuildReport(tally, composed, time.monotonic() - started)
+
+
+def _engine(job: Job) -> Engine:
+    for track in job.tracks:
+        if track not in tracks():
+            raise ConfigError(f"no track {track!r}", mend=nearest(track, tracks()))
+    return engines.get(job.engine)
+
+
+def _records(job: Job) -> Iterator[Record | LeftOut]:
+    request = SourceRequest(
+        root=job.root,
+        labels=job.labels,
+        photographs=job.photographs,
+        labels_only=job.labels_only,
+        max_boxes=job.max_boxes,
+        columns=job.columns,
+    )
+    records = sources.get(job.source)(request)
+    return join_features(records, _feature_tables(job)) if job.features else records
+
+
+def _feature_tables(job: Job) -> list[FeatureTable]:
+    tables = []
+    for text in job.features:
+        split, mark, file = text.partition("=")
+        if mark and split in SPLITS:
+            tables.append(FeatureTable(Path(file), split))
+        else:
+            tables.append(FeatureTable(Path(text)))
+    return tables
+
+
+def _looked_at(
+    things: Iterable[Record | LeftOut], ledger: Ledger, job: Job
+) -> Iterator[Record | LeftOut]:
+    """Add size and hashes to every record with a photograph; leave out what is no image."""
+    folder = job.photographs or job.root
+    things = iter(things)
+    with ThreadPoolExecutor() as pool:
+        while chunk := list(islice(things, LOOK_AT_ONCE)):
+            files = [_file_of(thing, folder) for thing in chunk]
+            known = [ledger.look_of(file) if file else None for file in files]
+            seen = pool.map(_seen, files, known)
+            for thing, file, old, new in zip(chunk, files, known, seen, strict=True):
+                if file is None or not isinstance(thing, Record):
+                    yield thing
+                    continue
+                if old is None:
+                    ledger.remember_look(file, new)
+                yield _with_look(thing, new)
+
+
+def _file_of(thing: Record | LeftOut, folder: Path) -> Path | None:
+    if isinstance(thing, LeftOut) or not thing.photograph.file:
+        return None
+    return folder / thing.photograph.file
+
+
+def _seen(file: Path | None, known: dict[str, object] | None) -> dict[str, object]:
+    if file is None or known is not None:
+        return known or {}
+    try:
+        found = asdict(look(file))
+    except PhotographError as problem:
+        return {"problem": problem.what}
+    return found | {"perceptual_hash": f"{found['perceptual_hash']:064x}"}
+
+
+def _with_look(record: Record, seen: dict[str, object]) -> Record | LeftOut:
+    if "problem" in seen:
+        return LeftOut(
+            "unreadable photograph",
+            record.photograph.file,
+            str(seen["problem"]),
+            "; ".join(record.origin),
+        )
+    photograph = replace(record.photograph, **seen)  # type: ignore[arg-type]
+    return replace(record, photograph=photograph)
+
+
+def _compose_all(
+    things: Iterable[Record | LeftOut],
+    ledger: Ledger,
+    job: Job,
+    engine: Engine,
+    progress: Progress | None,
+) -> int:
+    composed = records = left_out = kept = rejected = 0
+    last = time.monotonic()
+    for thing in things:
+        if isinstance(thing, LeftOut):
+            ledger.leave_out(thing)
+            left_out += 1
+            continue
+        row, records = ledger.add_record(thing), records + 1
+        line, facts = record_to_json(thing), None
+        for track in job.tracks:
+            for language in job.languages:
+                asked = request_hash(line, job, track, language)
+                if ledger.is_done(row, track, language, asked):
+                    continue
+                facts = facts or Facts.of(thing)
+                conversation = engine(thing, track, language, job.seed)
+                verdict = judge(conversation, thing, facts)
+                ledger.judge(row, conversation, asked, verdict)
+                composed += 1
+                kept, rejected = kept + verdict.kept, rejected + (not verdict.kept)
+        if time.monotonic() - last > COMMIT_EVERY_S:
+            ledger.commit()
+            last = time.monotonic()
+            if progress:
+                progress(Tally(records, kept, rejected, left_out))
+    return composed
+
+
+def request_hash(record_line: bytes, job: Job, track: str, language: Language) -> bytes:
+    """Return the hash of all that decides an answer."""
+    asked = f"{job.engine}|{prompt_version(language)}|{job.seed}|{track}|{language}|".encode()
+    return blake2b(asked + record_line, digest_size=16).digest()

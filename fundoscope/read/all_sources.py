@@ -1,0 +1,31 @@
+"""Every source that ships, registered."""
+
+from fundoscope.read import (
+    aptos,
+    eyepacs,
+    idrid,
+    messidor,
+    mmac,
+    odir,
+    phantom_set,
+    records_file,
+    rfmid,
+    table,
+    ukbiobank,
+)
+from fundoscope.read.sources import sources
+
+__all__ = [
+    "aptos",
+    "eyepacs",
+    "idrid",
+    "messidor",
+    "mmac",
+    "odir",
+    "phantom_set",
+    "records_file",
+    "rfmid",
+    "sources",
+    "table",
+    "ukbiobank",
+]
