@@ -7,8 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fundoscope.errors import ConfigError
 from fundoscope.phantom_shapes import Blob, stroke_distances
@@ -45,21 +43,19 @@ def extent(mask: np.ndarray, axis: int) -> int:
 # Shapes of known size.
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.floats(3, 20), st.floats(0, 180), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
-def test_area_over_length_is_the_width_of_a_straight_vessel(
-    width: float, angle: float, down: float, right: float
-) -> None:
-    grid_aligned = min(angle % 45, 45 - angle % 45) < 2  # there an edge rounds all at once
-    mask = draw_straight_vessel(width, angle, (down, right), length_px=120, size_px=160)
-    assert mask.sum() / 120 == pytest.approx(width, rel=0.01, abs=1.0 if grid_aligned else 0.06)
-
-
 @pytest.mark.parametrize("angle", [7, 30, 41, 61, 83, 118, 160])
 @pytest.mark.parametrize("width", [6.0, 9.7, 15.2])
 def test_the_width_is_right_within_one_percent(width: float, angle: float) -> None:
     mask = draw_straight_vessel(width, angle, (0.2, -0.3), length_px=300, size_px=400)
     assert mask.sum() / 300 == pytest.approx(width, rel=0.01)
+
+
+@pytest.mark.parametrize("angle", [0, 45, 90])
+def test_along_the_grid_the_width_is_right_on_average_over_shifts(angle: float) -> None:
+    """There an edge rounds all at once, by up to half a pixel either way."""
+    shifts = np.arange(10) / 10 + 0.02  # never an edge on a centre
+    areas = [draw_straight_vessel(6.3, angle, (by, by), 120, 160).sum() for by in shifts]
+    assert np.mean(areas) / 120 == pytest.approx(6.3, rel=0.01)
 
 
 def test_a_vessel_of_three_rows_and_eight_columns_is_drawn_pixel_by_pixel() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from importlib.resources import files
 from itertools import groupby
@@ -136,7 +136,7 @@ class _Speaker:
 
 
 def _instruction(speaker: _Speaker) -> tuple[Turn, ...]:
-    known = list(_known_topics(speaker))
+    known = _known_topics(speaker)
     spare = list(_spare_topics(speaker))
     speaker.random.shuffle(spare)
     fewest = max(3, len(known))
@@ -181,13 +181,17 @@ _TRACKS: dict[str, Callable[[_Speaker], tuple[Turn, ...]]] = {
 # what the record knows
 
 
-def _known_topics(speaker: _Speaker) -> Iterator[Topic]:
-    """Yield a topic for everything that the record knows; never more than MOST_TURNS."""
-    yield from _picture_topics(speaker)
+def _known_topics(speaker: _Speaker) -> list[Topic]:
+    """Return a topic for everything that the record knows; of too many quantities, some."""
+    topics = list(_picture_topics(speaker))
     if condition := _condition_statements(speaker):
-        yield Topic("condition", lambda: speaker.say(condition))
-    yield from _lesion_topics(speaker)
-    yield from _measured_topics(speaker)
+        topics.append(Topic("condition", lambda: speaker.say(condition)))
+    topics += _lesion_topics(speaker)
+    measured = _measured_topics(speaker)
+    room = MOST_TURNS - len(topics)
+    if len(measured) > room:
+        measured = speaker.random.sample(measured, room)
+    return topics + measured
 
 
 def _picture_topics(speaker: _Speaker) -> Iterator[Topic]:
@@ -271,25 +275,17 @@ def _some(speaker: _Speaker, group: list[Statement]) -> list[Statement]:
     return [group[i] for i in sorted(speaker.random.sample(range(len(group)), count))]
 
 
-def _measured_topics(speaker: _Speaker) -> Iterator[Topic]:
+def _measured_topics(speaker: _Speaker) -> list[Topic]:
     families: dict[str, list[list[Statement]]] = {}
     for group in _measured_groups(speaker):
         families.setdefault(_family(group[0]), []).append(group)
-    room = MOST_TURNS - 1 - len(speaker.of("lesion_box")[:1]) - len(_lesion_counts(speaker)[:1])
-    room -= bool(_condition_statements(speaker)) + 1
-    order = ["vessels", "zones", "calibre", "disc", "refraction"]
-    chosen = [name for name in order if name in families]
-    if len(chosen) > max(1, room):
-        chosen = sorted(speaker.random.sample(chosen, max(1, room)), key=order.index)
-    for name in chosen:
-        groups = families[name]
 
-        def answer(groups: list[list[Statement]] = groups) -> str:
-            count = min(len(groups), speaker.random.randint(1, 2))
-            picked = sorted(speaker.random.sample(range(len(groups)), count))
-            return speaker.joined([speaker.say(_some(speaker, groups[i])) for i in picked])
+    def answer(groups: list[list[Statement]]) -> str:
+        count = min(len(groups), speaker.random.randint(1, 2))
+        picked = sorted(speaker.random.sample(range(len(groups)), count))
+        return speaker.joined([speaker.say(_some(speaker, groups[i])) for i in picked])
 
-        yield Topic(name, answer)
+    return [Topic(name, partial(answer, groups)) for name, groups in families.items()]
 
 
 # what it does not know, or was not asked for
@@ -306,7 +302,7 @@ def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
     for topic, names in _REFUSED_QUANTITIES.items():
         family = _CALIBRES if topic == "ask_vessels" else _DISC
         if not any(name.startswith(family) for name in measured):
-            yield Topic(topic, lambda names=names: _no_figures(speaker, names))  # type: ignore[misc]
+            yield Topic(topic, partial(_no_figures, speaker, names))
     unseen = [kind for kind in _LESION_KINDS if speaker.facts.status_of(kind) is None]
     if not _lesion_counts(speaker) and len(unseen) > 1:
         yield Topic("ask_lesions", lambda: _no_lesions(speaker, unseen))

@@ -60,6 +60,7 @@ UNMEASURED = (
 )
 LESIONS = ("共勾画出 {count} 处{name}", "标注者勾画了 {count} 处{name}", "图中有 {count} 处{name}")
 AREA = ("，占照片面积的 {area}", "，合计覆盖照片面积的 {area}")
+AREA_ALONE = "勾画的{name}占照片面积的 {area}。"
 BOXES = ("{kind}的位置框：{boxes}。", "{kind}位于 {boxes}。", "可在以下位置看到{kind}：{boxes}。")
 STRUCTURE = ("{term}位于 {box}（{place}）。", "{term}的位置框为 {box}（{place}）。")
 QUALITY_UNKNOWN = ("图像质量未分级。", "没有评估图像质量。")
@@ -141,8 +142,11 @@ def unmeasured(statements: Sequence[Statement], pick: Pick) -> str:
     return pick(UNMEASURED).format(group=_group(statements[0]), names=names)
 
 
-def lesions(count: Statement, area: Statement | None, pick: Pick) -> str:
+def lesions(count: Statement | None, area: Statement | None, pick: Pick) -> str:
     """Word how many lesions of a kind are outlined, and how much they cover."""
+    if count is None:
+        assert area is not None
+        return AREA_ALONE.format(name=terms.term(area.term).zh[0], area=number_text(area))
     text = pick(LESIONS).format(count=count.value, name=terms.term(count.term).zh[0])
     if area is not None:
         text += pick(AREA).format(area=number_text(area))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from fundoscope import terms
 from fundoscope.describe.statements import statements
 from fundoscope.describe.wording import sentences
-from fundoscope.records import Language, Record, Unmeasured
+from fundoscope.records import UNMEASURED, Language, Record, Statement, Unmeasured
 
 _HEADINGS = {
-    "en": ("What is known of photograph {key}:", "source", "Not measured", "Anything not listed is not known."),
+    "en": (
+        "What is known of photograph {key}:",
+        "source",
+        "Not measured",
+        "Anything not listed is not known.",
+    ),
     "zh": ("关于照片 {key} 的已知信息：", "来源", "未测量", "未列出的内容均为未知。"),
-}  # fmt: skip
+}
 
 
 def description(record: Record, language: Language) -> str:
@@ -21,11 +28,10 @@ def description(record: Record, language: Language) -> str:
     """
     title, source, not_measured, closing = _HEADINGS[language]
     lines = [title.format(key=record.key)]
-    for statement in statements(record):
-        if statement.value == "unmeasured":
-            continue
-        (sentence,) = sentences([statement], language)
-        lines.append(f"- {sentence} [{source}: {statement.source}]")
+    said = [s for s in statements(record) if s.value != UNMEASURED]
+    for (_, by), group in groupby(said, key=lambda s: (_together(s), s.source)):
+        sentence = (" " if language == "en" else "").join(sentences(list(group), language))
+        lines.append(f"- {sentence} [{source}: {by}]")
     missing = [q for q in record.measurements if isinstance(q, Unmeasured)]
     for quantity in missing:
         name = terms.quantity(quantity.name).names(language)[0]
@@ -33,3 +39,12 @@ def description(record: Record, language: Language) -> str:
         lines.append(f"- {not_measured}: {name}{f' ({place})' if place else ''}: {quantity.reason}")
     lines.append(closing)
     return "\n".join(lines)
+
+
+def _together(statement: Statement) -> tuple[str, ...]:
+    """Return what shares a line: one aspect, one kind of lesion, one zone."""
+    if statement.aspect.startswith("lesion"):
+        return "lesion", statement.term
+    if statement.aspect == "finding":
+        return "finding", str(statement.value)
+    return statement.aspect, statement.scale, statement.of, statement.where

@@ -95,6 +95,7 @@ LESIONS = (
     "There {are} {count} {name}",
 )
 AREA = (", covering {area} of the photograph", "; {they} {area} of the photograph")
+AREA_ALONE = "The outlined {name} cover {area} of the photograph."
 BOXES = (
     "Boxes of {kind}: {boxes}.",
     "{kind} lie at {boxes}.",
@@ -192,8 +193,11 @@ def unmeasured(statements: Sequence[Statement], pick: Pick) -> str:
     return capitalised(pick(UNMEASURED).format(group=_group(statements[0]), names=names))
 
 
-def lesions(count: Statement, area: Statement | None, pick: Pick) -> str:
+def lesions(count: Statement | None, area: Statement | None, pick: Pick) -> str:
     """Word how many lesions of a kind are outlined, and how much they cover."""
+    if count is None:
+        assert area is not None
+        return AREA_ALONE.format(name=terms.term(area.term).plural, area=number_text(area))
     term = terms.term(count.term)
     one = count.value == 1
     text = pick(LESIONS).format(

@@ -98,9 +98,9 @@ def _belongs_with(statement: Statement) -> tuple[str, ...]:
 
 
 def _lesion_sentences(members: Sequence[Statement], words: ModuleType, pick: Pick) -> Iterator[str]:
-    by_aspect = {s.aspect: s for s in members}
-    if "lesion_count" in by_aspect:
-        yield words.lesions(by_aspect["lesion_count"], by_aspect.get("lesion_area"), pick)
+    by_aspect = {s.aspect: s for s in members if s.aspect != "lesion_box"}
+    if by_aspect:
+        yield words.lesions(by_aspect.get("lesion_count"), by_aspect.get("lesion_area"), pick)
     if boxes := [s for s in members if s.aspect == "lesion_box"]:
         yield words.boxes(boxes, pick)
 

@@ -131,7 +131,7 @@ def _panels(counts: CardCounts, judged: Mapping[str, Mapping[str, int]]) -> dict
 
 
 def _claims(judged: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    claims = dict.fromkeys(panels.JUDGEMENTS, 0)
+    claims: dict[str, int] = dict.fromkeys(panels.JUDGEMENTS, 0)
     for by_judgement in judged.values():
         for judgement in panels.JUDGEMENTS:
             claims[judgement] += by_judgement.get(judgement, 0)

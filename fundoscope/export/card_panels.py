@@ -172,9 +172,9 @@ def finding_stacks(counts: CardCounts) -> tuple[list[Stack], int]:
         return -seen, -by_status.total(), term
 
     ordered = sorted(counts.findings, key=worth)
-    longest = max((c.total() for c in counts.findings.values()), default=0)
+    whole = counts.photographs
     shown = [
-        stack(terms.term(t).en[0], counts.findings[t], STATUSES, longest, terms.term(t).zh[0])
+        stack(terms.term(t).en[0], counts.findings[t], STATUSES, whole, terms.term(t).zh[0])
         for t in ordered[:FINDINGS]
     ]
     return shown, max(0, len(ordered) - FINDINGS)

@@ -129,17 +129,22 @@ class _Ahead:
         self._text = ""
         self._at = 0
         self._ended = False
-        self._lines_before = 0
+        self._line = self._column = 1  # of the text's first character
         self.after_row = False
 
     def _read_on(self) -> None:
         """Read as much again as is held, so that a long row costs time in line with its length."""
-        self._lines_before += self._text.count("\n", 0, self._at)
+        self._line, self._column = self._place(self._at)
         self._text = self._text[self._at :]
         self._at = 0
         more = self._stream.read(max(_CHUNK, len(self._text)))
         self._text += more
         self._ended = not more
+
+    def _place(self, at: int) -> tuple[int, int]:
+        n_lines = self._text.count("\n", 0, at)
+        column = at - self._text.rfind("\n", 0, at) if n_lines else self._column + at
+        return self._line + n_lines, column
 
     def peek(self) -> str:
         """Return the next character that is no blank, or nothing at the end."""
@@ -178,8 +183,7 @@ class _Ahead:
     def broken(self, number: int, reason: str, at: int | None = None) -> FileRow:
         """Return the row that says where and why the list breaks off, with all that is left."""
         at = self._at if at is None else at
-        line = self._lines_before + self._text.count("\n", 0, at) + 1
-        column = at - self._text.rfind("\n", 0, at)
+        line, column = self._place(at)
         place = f"item {max(number, 1)}"
         rest = self._text[self._at :] + self._stream.read()
         return FileRow(place, None, f"{reason}, line {line}, column {column}", rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -11,9 +11,11 @@ from fundoscope.read.automorph_columns import (
     QUALITY_LEVEL,
     Cell,
     Key,
-    Kind,
+    Line,
+    Table,
     cells_of,
     kind_of,
+    line_of,
     name_of,
     quantity_of,
 )
@@ -35,7 +37,7 @@ class FeatureTable:
 class _Features:
     """What all tables of one split say of one photograph's stem."""
 
-    cells: dict[tuple[str, str, str], Cell] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
     grade: Grade | None = None
     angles_deg: list[float] = field(default_factory=list)
     """Mean branching angle of each run of RBAD."""
@@ -91,54 +93,61 @@ def join_features(
 
 def _load(tables: Sequence[FeatureTable]) -> _Loaded:
     loaded: _Loaded = {}
-    for table in tables:
-        kind = kind_of(table.file)
-        rows = list(read_rows(table.file))
-        columns = quantity_of(table.file, header(table.file), kind)
-        stale = stale_cells(rows, columns)
-        said: dict[str, str] = {}
-        for row in rows:
+    for given in tables:
+        kind = kind_of(given.file)
+        columns = quantity_of(given.file, header(given.file), kind)
+        table = Table(given.file, kind, columns, stale_cells(read_rows(given.file), columns))
+        said: dict[str, int] = {}
+        for row in read_rows(given.file):
             stem = name_of(row, kind)
-            features = loaded.setdefault((table.split, stem.lower()), _Features())
-            features.table = table.file
-            _refuse_second_row(row, stem, kind, said)
+            _refuse_second_row(row, stem, said)
+            features = loaded.setdefault((given.split, stem.lower()), _Features())
+            features.table = given.file
             features.origins.append(row.origin)
-            if kind == "quality":
-                level = row.integer(QUALITY_LEVEL, (0, 1, 2))
-                features.grade = Grade("automorph_quality", level, "AutoMorph M1, Prediction")
-            elif kind == "rbad":
-                features.angles_deg.append(row.number("avg_angle"))
-            else:
-                _add(features, cells_of(row, columns, kind, stale))
+            _take(features, row, table)
     return loaded
 
 
-def _refuse_second_row(row: Row, stem: str, kind: Kind, said: dict[str, str]) -> None:
+def _take(features: _Features, row: Row, table: Table) -> None:
+    if table.kind == "quality":
+        level = row.integer(QUALITY_LEVEL, (0, 1, 2))
+        features.grade = Grade("automorph_quality", level, "AutoMorph M1, Prediction")
+    elif table.kind == "rbad":
+        features.angles_deg.append(row.number("avg_angle"))
+    else:
+        features.lines.append(line_of(row, table))
+
+
+def _refuse_second_row(row: Row, stem: str, said: dict[str, int]) -> None:
     repeated = "seed" in row.cells  # RBAD: its centre is drawn by chance, so runs are repeated
-    if not repeated and said.setdefault(stem.lower(), row.origin) != row.origin:
+    if not repeated and said.setdefault(stem.lower(), row.line) != row.line:
         raise LabelError(
             row.file,
             line=row.line,
             found=f"a second row of {stem!r}",
-            expected=f"one; {said[stem.lower()]} is the first",
+            expected=f"one; line {said[stem.lower()]} is the first",
             mend="AutoMorph cuts names at the first dot: rename photographs that agree up to it",
         )
 
 
-def _add(features: _Features, cells: Mapping[Key, Cell]) -> None:
-    """Add a row's cells; where another table has the quantity, it must say the same."""
-    for key, cell in cells.items():
-        before = features.cells.setdefault(key, cell)
-        if not before.agrees_with(cell):
-            raise LabelError(
-                features.table,
-                column=cell.column,
-                found=f"{cell.text!r} ({cell.origin})",
-                expected=f"{before.text!r}, as in {before.origin}",
-                mend="pass tables of one run of AutoMorph",
-            )
-        if not before.text:
-            features.cells[key] = cell
+def _cells(lines: Iterable[Line]) -> dict[Key, Cell]:
+    """Return each quantity once; where two tables have it, they must say the same."""
+    cells: dict[Key, Cell] = {}
+    for line in lines:
+        for key, cell in cells_of(line).items():
+            before = cells.setdefault(key, cell)
+            if not before.agrees_with(cell):
+                raise LabelError(
+                    line.table.file,
+                    line=line.number,
+                    column=cell.column,
+                    found=repr(cell.text),
+                    expected=f"{before.text!r}, as in {before.origin}",
+                    mend="pass tables of one run of AutoMorph",
+                )
+            if not before.text:
+                cells[key] = cell
+    return cells
 
 
 def _joined(record: Record, loaded: _Loaded) -> Record:
@@ -172,7 +181,7 @@ def _refuse_second_photograph(record: Record, features: _Features, split: str) -
 
 
 def _with_features(record: Record, features: _Features) -> Record:
-    values: list[Measured | Unmeasured] = list(measurements_of(features.cells))
+    values: list[Measured | Unmeasured] = list(measurements_of(_cells(features.lines)))
     if features.angles_deg:
         values.append(_angle(features.angles_deg))
     grades = (features.grade,) if features.grade else ()

@@ -160,17 +160,46 @@ def quantity_of(file: Path, names: Sequence[str], kind: Kind) -> Mapping[str, Ke
     return {name: known[name] for name in names if name in known}
 
 
-def cells_of(
-    row: Row, columns: Mapping[str, Key], kind: Kind, stale: set[tuple[int, str]]
-) -> dict[Key, Cell]:
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of M3: its columns, and which of its cells are stale."""
+
+    file: Path
+    kind: Kind
+    columns: Mapping[str, Key]
+    stale: set[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a table, kept small until its photograph comes."""
+
+    table: Table
+    number: int
+    texts: str
+    """Cells of the table's columns, joined by `SEPARATOR`."""
+
+
+SEPARATOR = "\x1f"
+
+
+def line_of(row: Row, table: Table) -> Line:
+    """Return a row without what is not measured."""
+    texts = (row.text_or_none(column) or "" for column in table.columns)
+    return Line(table, row.line, SEPARATOR.join(texts))
+
+
+def cells_of(line: Line) -> dict[Key, Cell]:
     """Return what a row says of each quantity."""
+    table = line.table
+    cells = zip(table.columns.items(), line.texts.split(SEPARATOR), strict=True)
     return {
         key: Cell(
-            row.text_or_none(column) or "",
+            text,
             column,
-            row.origin,
-            stale=(row.line, column) in stale,
-            pixels=kind == "pixels" and key[0] == "average_width",
+            f"{table.file.name}:{line.number}",
+            stale=(line.number, column) in table.stale,
+            pixels=table.kind == "pixels" and key[0] == "average_width",
         )
-        for column, key in columns.items()
+        for (column, key), text in cells
     }

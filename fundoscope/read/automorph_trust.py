@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
 
 from fundoscope import terms
-from fundoscope.read.automorph_columns import NO_MEASURE, Cell, Key
+from fundoscope.read.automorph_columns import Cell, Key
 from fundoscope.read.label_files import Row
 from fundoscope.records import Measured, Unmeasured
 
@@ -25,30 +28,36 @@ DISAGREES = "AVR is not CRAE / CRVE in this row: one of the three was filled in 
 SCALE = "the resolution given to AutoMorph, or its outline, was probably wrong"
 
 
-def stale_cells(rows: Sequence[Row], columns: Mapping[str, Key]) -> set[tuple[int, str]]:
+def stale_cells(rows: Iterable[Row], columns: Mapping[str, Key]) -> set[tuple[int, str]]:
     """Return (line, column) of calibres and ratios that different photographs share exactly.
 
     Six widths are combined in each, so they do not repeat by chance; sizes of a disc in whole
     pixels and densities do. Rows that agree in all columns are one photograph under two names,
     and not stale.
     """
+    watched = [c for c, (id, _, _) in columns.items() if id in (*CALIBRES, *RATIOS)]
+    lines, rows_hash = array("q"), array("q")
+    values = array("d")  # rows by watched columns; arrays, as a table may have 100,000 rows
+    for row in rows:
+        lines.append(row.line)
+        rows_hash.append(hash(tuple(row.cells[column] for column in columns)))
+        values.extend(_number(row.cells[column]) or math.nan for column in watched)
     found = set()
-    for column, (id, _, _) in columns.items():
-        if id not in (*CALIBRES, *RATIOS):
-            continue
-        lines_of: dict[float, list[Row]] = defaultdict(list)
-        for row in rows:
-            value = _number(row.text_or_none(column) or "")
-            if value is not None and value not in (-1.0, 1.0):
-                lines_of[value].append(row)
-        for sharing in lines_of.values():
-            if len({_measured_cells(row) for row in sharing}) > 1:
-                found |= {(row.line, column) for row in sharing}
+    table = np.asarray(values).reshape(len(lines), len(watched))
+    for column, said in zip(watched, table.T, strict=True):
+        for sharing in _sharing(said):
+            if len({rows_hash[place] for place in sharing}) > 1:
+                found |= {(lines[place], column) for place in sharing}
     return found
 
 
-def _measured_cells(row: Row) -> tuple[str, ...]:
-    return tuple(cell for column, cell in row.cells.items() if column not in NO_MEASURE)
+def _sharing(values: npt.NDArray[np.float64]) -> Iterator[list[int]]:
+    """Yield the places of each value that stands more than once; -1 and 1 mean a failure."""
+    places = np.flatnonzero(np.isfinite(values) & (np.abs(values) != 1))
+    order = places[np.argsort(values[places], kind="stable")]
+    for together in np.split(order, np.flatnonzero(np.diff(values[order])) + 1):
+        if len(together) > 1:
+            yield together.tolist()
 
 
 def measurements_of(cells: Mapping[Key, Cell]) -> Iterator[Measured | Unmeasured]:
