@@ -80,6 +80,8 @@ def _drawn(folder: Path) -> Path:
 def _pictured(run: Path) -> list[Record]:
     """Return a few records with photographs, those with lesions first."""
     with Ledger(run) as ledger:
-        records = [r for r, _ in zip(ledger.records(), range(200), strict=False) if r.photograph.file]
+        records = [
+            r for r, _ in zip(ledger.records(), range(200), strict=False) if r.photograph.file
+        ]
     records.sort(key=lambda record: not record.lesions)
     return records[:PICTURED]

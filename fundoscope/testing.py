@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fundoscope import terms
 from fundoscope.records import (
+    Eye,
     Finding,
     Grade,
     Lesion,
@@ -26,8 +27,10 @@ _NOT_DRAWN = ("normal_fundus", "abnormality", "diabetic_retinopathy")
 def synthetic_record(number: int, seed: int = 0) -> Record:
     """Return a made-up record; its number and the seed decide everything in it."""
     rng = random.Random(f"{seed}/{number}")
-    side = rng.choice(("left", "right", None))
-    photograph = Photograph("synthetic", "all", f"{number:07d}", eye=side, patient=str(number // 2))
+    sides: tuple[Eye | None, ...] = ("left", "right", None)
+    photograph = Photograph(
+        "synthetic", "all", f"{number:07d}", eye=rng.choice(sides), patient=str(number // 2)
+    )
     kinds = rng.sample(_KINDS, rng.randint(1, 4))
     parts: dict[str, object] = {}
     for kind in kinds:

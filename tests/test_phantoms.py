@@ -92,7 +92,7 @@ def test_an_arc_lies_at_its_radius_above_the_middle() -> None:
 
 
 def test_a_fork_has_three_branches_at_its_angle() -> None:
-    mask = draw_fork(angle_deg=80, width_px=8, size_px=201)
+    mask = draw_fork(angle_deg=80, width_px=7.4, size_px=201)
     rows, cols = np.nonzero(mask & (np.hypot(*(np.indices(mask.shape) - 100)) > 60))
     angles = np.degrees(np.arctan2(100 - rows, cols - 100))
     right, left = angles[(angles > 0) & (angles < 90)], angles[angles > 90]

@@ -96,7 +96,7 @@ def grade(statement: Statement, pick: Pick) -> str:
     scale = terms.scale(statement.scale)
     level = int(str(statement.value))
     if scale.id in ("clinical_dr", "messidor2_dme"):
-        options = GRADE_BY_WORDS
+        options: tuple[str, ...] = GRADE_BY_WORDS
     elif scale.id == "dme_risk":
         options = RISK
     elif scale.id == "messidor_dr":

@@ -130,7 +130,7 @@ class CardCounts:
         for total in record.lesion_totals:
             totals[total.kind] += total.count  # keeps a kind whose count is 0
         for kind in outlined.keys() | totals.keys():
-            lesions = outlined[kind]
+            lesions = totals[kind] if kind in totals else outlined[kind]
             counts = self.lesions[kind]
             counts.lesions += lesions
             counts.photographs += lesions > 0

@@ -174,7 +174,8 @@ class _Ahead:
                     raise
                 self._read_on()
                 continue
-            if end < len(self._text) or self._ended:
+            after = self._text[end : end + 1]  # a number may go on: 0 is not yet all of 0.5
+            if self._ended or (after and (after in " \t\r\n,]" or after not in "0123456789.eE+-")):
                 self._at = end
                 self.after_row = True
                 return value

@@ -20,8 +20,8 @@ from fundoscope.errors import ConfigError, ReadError
 from fundoscope.records import Photograph
 
 HASH_BITS = 256
-_BLOCK = 2048
-"""Photographs a side of one block of comparisons: 16 MB of products."""
+_BLOCK = 1024
+"""Photographs a side of one block of comparisons: 4 MB of products."""
 
 
 class Components:
@@ -185,26 +185,27 @@ def _join_near(
         rows = _signs(packed[top : top + _BLOCK])
         for left in range(top, len(packed), _BLOCK):
             near = rows @ _signs(packed[left : left + _BLOCK]).T >= HASH_BITS - 2 * max_bits
-            row, column = np.nonzero(near)
-            for one, other in _spanning_pairs(row + top, column + left):
-                parts.join(number[one], number[other])
+            if near.any():
+                _join_block(parts, near, number[top : top + _BLOCK], number[left : left + _BLOCK])
+
+
+def _join_block(
+    parts: Components, near: npt.NDArray[np.bool_], rows: list[int], columns: list[int]
+) -> None:
+    """Join things that are near, at most once a thing: a dense block has a million pairs."""
+    roots = np.array([parts.root(thing) for thing in (*rows, *columns)])
+    near &= roots[: len(rows), None] != roots[None, len(rows) :]  # what is joined stays joined
+    row, column = np.nonzero(near)
+    n = len(roots)
+    graph = coo_matrix((np.ones(len(row), bool), (row, len(rows) + column)), shape=(n, n))
+    _, label = connected_components(graph, directed=False)
+    _, first = np.unique(label, return_index=True)
+    for thing in np.flatnonzero(first[label] != np.arange(n)).tolist():
+        parts.join(int(roots[first[label[thing]]]), int(roots[thing]))
 
 
 def _signs(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
-
-
-def _spanning_pairs(one: npt.NDArray[np.intp], other: npt.NDArray[np.intp]) -> list[list[int]]:
-    """Return pairs that join what the given pairs join, at most one a thing, not one a pair."""
-    things, position = np.unique(np.concatenate([one, other]), return_inverse=True)
-    n = len(things)
-    ends = position.reshape(2, -1)
-    _, label = connected_components(
-        coo_matrix((np.ones(len(one), bool), (ends[0], ends[1])), shape=(n, n)), directed=False
-    )
-    _, first = np.unique(label, return_index=True)
-    pairs = np.stack([things[first[label]], things], axis=1)
-    return [list(pair) for pair in pairs[pairs[:, 0] != pairs[:, 1]].tolist()]
 
 
 def _clusters(parts: Components, number: Mapping[str, int]) -> list[tuple[str, ...]]:

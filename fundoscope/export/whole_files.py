@@ -87,6 +87,11 @@ class Delivery:
     ----------
     out : Path
         Made where it is missing. One process at a time.
+
+    Raises
+    ------
+    ConfigError
+        If `out` is a file, or holds another program's manifest.
     """
 
     def __init__(self, out: Path) -> None:
@@ -97,6 +102,8 @@ class Delivery:
 
     def __enter__(self) -> Delivery:
         self.out.mkdir(parents=True, exist_ok=True)
+        if (self.out / MANIFEST).exists():
+            _listed_files(self.out / MANIFEST)
         for left_over in self.out.glob(".*.part"):
             left_over.unlink()
         return self
@@ -152,13 +159,17 @@ class Delivery:
 
 
 def _listed_files(manifest: Path) -> list[str]:
-    """Return the names that a manifest of ours lists; none where it is another's."""
+    """Return the names that a manifest of ours lists; ConfigError where it is another's."""
     try:
         loaded = json.loads(manifest.read_bytes())
-    except ValueError:
-        return []
-    files = loaded.get("files") if isinstance(loaded, dict) and "fundoscope" in loaded else None
-    return list(files) if isinstance(files, dict) else []
+        if "fundoscope" in loaded:
+            return list(loaded["files"])
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise ConfigError(
+        f"{manifest.parent} holds a {MANIFEST} that no export wrote",
+        mend="export into another folder",
+    )
 
 
 def _sync_folder(folder: Path) -> None:

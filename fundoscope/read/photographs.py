@@ -156,9 +156,7 @@ class PhotographIndex:
 def left_unmatched(index: PhotographIndex) -> Iterator[LeftOut]:
     """Yield what to report at a source's end: the photographs that no label row named."""
     for path in index.unmatched():
-        yield LeftOut(
-            "photograph without label", index.relative(path), "no label names it"
-        )
+        yield LeftOut("photograph without label", index.relative(path), "no label names it")
 
 
 def _photographs_under(folder: Path) -> Iterator[Path]:

@@ -130,7 +130,7 @@ def _sentence_claims(sentence: str, language: Language) -> Iterator[Claim]:
             if statement.aspect in ("grade", "quality", "lesion_count") and value[0].is_integer():
                 statement = replace(statement, value=int(value[0]))
             else:
-                statement = replace(statement, value=value if len(value) == 4 else value[0])  # type: ignore[arg-type]
+                statement = replace(statement, value=value if len(value) == 4 else value[0])
         yield Claim(statement, words=sentence.strip(), decimals=decimals)
 
 

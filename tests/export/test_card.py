@@ -1,6 +1,7 @@
 """A run's card: its numbers, by hand; its safety; and that it is the same each time."""
 
 import base64
+import copy
 import io
 import re
 from collections import Counter
@@ -170,6 +171,7 @@ def test_a_grade_has_its_own_panel_with_every_level_of_its_scale(cards: tuple[st
     )
     assert "2 of 3 photographs have this grade" in icdr
     assert "1 of 3 photographs have this grade" in panel(cards[0], "EyeQ scale")
+    assert "Messidor scale" not in cards[0]  # nobody graded on it
 
 
 def test_findings_lesions_and_quantities_keep_missing_apart_from_zero(
@@ -280,7 +282,7 @@ def test_samples_take_turns_whatever_the_order_of_the_stream() -> None:
     forwards, backwards = Samples(), Samples()
     for dialogue in dialogues:
         forwards.see(dialogue)
-    for dialogue in reversed(dialogues):
+    for dialogue in reversed(copy.deepcopy(dialogues)):
         backwards.see(dialogue)
     chosen = [dialogue.conversation for dialogue in forwards.chosen()]
     assert chosen == [dialogue.conversation for dialogue in backwards.chosen()]

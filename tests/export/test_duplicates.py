@@ -4,7 +4,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fundoscope.errors import ConfigError, ReadError
@@ -47,6 +47,7 @@ def test_the_highest_bits_count_too() -> None:
     assert near_duplicates({"a": 0, "b": 1 << 255}, 1) == [("a", "b")]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 60))
 def test_no_pair_is_missed_over_the_edges_of_blocks(seed: int, max_bits: int) -> None:
     rng = random.Random(seed)

@@ -1,7 +1,7 @@
 """Splits by person: nobody in two of them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fundoscope.errors import ConfigError
@@ -33,6 +33,7 @@ def photographs_and_clusters(draw: st.DrawFn) -> tuple[list[Photograph], dict[st
     return photographs, clusters
 
 
+@settings(deadline=None)
 @given(photographs_and_clusters(), st.none() | st.just(FRACTIONS), st.booleans())
 def test_no_patient_and_no_cluster_is_in_two_splits(
     drawn: tuple[list[Photograph], dict[str, str]],
@@ -52,6 +53,7 @@ def test_no_patient_and_no_cluster_is_in_two_splits(
     assert sum(report.counts.values()) == len(photographs)
 
 
+@settings(deadline=None)
 @given(photographs_and_clusters(), st.randoms())
 def test_the_order_does_not_matter(
     drawn: tuple[list[Photograph], dict[str, str]], random: st.DataObject
@@ -65,6 +67,7 @@ def test_the_order_does_not_matter(
     assert one == other
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 99), min_size=1, max_size=20, unique=True), st.integers(100, 999))
 def test_another_patients_photograph_moves_nobody(patients: list[int], newcomer: int) -> None:
     old = [photograph(f"odir/all/{n}_left", str(n)) for n in patients]
@@ -74,6 +77,7 @@ def test_another_patients_photograph_moves_nobody(patients: list[int], newcomer:
     assert {key: after[key] for key in before} == before
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_other_eye_of_a_patient_moves_nobody(n: int) -> None:
     right = photograph(f"odir/all/{n}_right", str(n))

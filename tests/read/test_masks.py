@@ -14,6 +14,7 @@ from PIL import Image
 
 from fundoscope.errors import PhotographError
 from fundoscope.read.masks import (
+    MOST_GROUPED,
     REACH,
     _components,
     _few,
@@ -79,6 +80,11 @@ def test_one_too_many_merges_the_nearest_two_and_no_more() -> None:
     merged = Lesion("microaneurysm", (0.1, 0.1, 0.16, 0.12), 8 / 10_000, "drawn", count=2)
     assert merged in lesions and [lesion.count for lesion in lesions] == [1, 1, 2]
     assert (total.count, total.unboxed) == (4, 0)
+
+
+def test_merging_stops_as_soon_as_the_boxes_are_few_enough() -> None:
+    lesions, _ = boxed(spots([(10, 10, 2), (10, 13, 2), (10, 17, 2), (10, 22, 2)]), 3)
+    assert sorted(lesion.count for lesion in lesions) == [1, 1, 2]
 
 
 def test_far_lesions_are_not_merged_but_the_tiniest_has_no_box() -> None:
@@ -164,9 +170,9 @@ def test_the_order_of_the_components_does_not_matter(
 def test_noise_of_thousands_of_specks_is_counted_in_full() -> None:
     mask = np.zeros((400, 400), bool)
     mask[::4, ::4] = True  # 10,000 specks of one pixel
-    lesions, total = boxed(mask)
-    assert total.count == 10_000 and len(lesions) == 10
-    assert sum(lesion.count for lesion in lesions) + total.unboxed == 10_000
+    lesions, total = boxed(mask, 300)
+    boxed_specks = sum(lesion.count for lesion in lesions)
+    assert (total.count, boxed_specks, total.unboxed) == (10_000, MOST_GROUPED, 8_500)
 
 
 def test_more_outlined_pixels_than_sixteen_bits_hold_are_counted_in_full() -> None:

@@ -1,58 +1,44 @@
-"""`fundoscope VERB`: parse, call one public function, show."""
+"""Verbs that make: the demo, a run, a job of one's own."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fundoscope import __version__
-from fundoscope.errors import ConfigError, FundoscopeError
-from fundoscope.ledger import Tally
+from fundoscope.cli.app import AsJson, cli, counting, out
+from fundoscope.errors import ConfigError
 
-cli = typer.Typer(
-    name="fundoscope",
-    help="From retinal photographs and labels to verified dialogues. Not a medical device.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
 jobs_cli = typer.Typer(help="Ready-made jobs: one for every public set and track.")
 cli.add_typer(jobs_cli, name="jobs")
-out = Console(highlight=False, soft_wrap=True)
-notes = Console(stderr=True, highlight=False)
-
-RunFolder = Annotated[Path, typer.Argument(help="Folder that `build -o` wrote.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
-def main() -> None:
-    """Run the command line; an error of ours is printed bare, a bug keeps its traceback."""
-    try:
-        cli()
-    except FundoscopeError as problem:
-        notes.print(f"[bold red]error:[/] {problem}", markup=True)
-        sys.exit(2)
-
-
-@cli.callback(invoke_without_command=True)
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+@cli.command()
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write.")] = Path("demo"),
+    photographs: Annotated[Path | None, typer.Option(help="Your photographs.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Their label file, of any known set.")] = None,
 ) -> None:
-    if version:
-        out.print(f"fundoscope {__version__}")
-        raise typer.Exit
+    """Run the main job, offline, on drawn phantoms or on your own photographs and labels."""
+    from fundoscope.demo import run_demo
+
+    with counting("composing") as progress:
+        made = run_demo(output, photographs, labels, command=_command(), progress=progress)
+    tally = made.report.tally
+    out.print(
+        f"{tally.records:,} photographs, {tally.kept:,} dialogues kept, "
+        f"{tally.rejected:,} rejected, {tally.left_out:,} left out"
+    )
+    out.print(f"dialogues: {made.dialogues}")
+    out.print(f"card:      {made.card}")
+    out.print(f"picture:   {made.picture}")
+    out.print("Research use; not a medical device.")
 
 
 @cli.command()
@@ -108,10 +94,13 @@ def build(
     job = _job(
         target, {name: value for name, value in changes.items() if value not in (None, [], {})}
     )
-    command = shlex.join(["fundoscope", *sys.argv[1:]])
-    with _counting("composing") as progress:
-        report = build_run(job, output, command=command, progress=progress)
+    with counting("composing") as progress:
+        report = build_run(job, output, command=_command(), progress=progress)
     _finish(output, as_json, report.composed, report.seconds)
+
+
+def _command() -> str:
+    return shlex.join(["fundoscope", *sys.argv[1:]])
 
 
 def _pairs(texts: list[str] | None) -> dict[str, str]:
@@ -140,30 +129,13 @@ def _job(target: str | None, changes: dict[str, Any]) -> Any:
     return make_job(**{"source": job.source, "tracks": (job.track,), **changes})
 
 
-@contextmanager
-def _counting(what: str) -> Iterator[Any]:
-    """Show a running count on a terminal; stay silent elsewhere."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
-        task = bar.add_task(what)
-
-        def show(tally: Tally) -> None:
-            bar.update(
-                task,
-                description=f"{what}: {tally.records:,} records, {tally.kept:,} dialogues kept, "
-                f"{tally.rejected:,} rejected, {tally.left_out:,} left out",
-            )
-
-        yield show
-
-
 def _finish(run: Path, as_json: bool, composed: int, seconds: float) -> None:
     """Write the files and the card of a run, and say where they are."""
     from fundoscope.export.card import write_card
     from fundoscope.export.run_files import write_run_files
     from fundoscope.ledger import Ledger
 
-    with _counting("writing files"):
+    with counting("writing files"):
         files = write_run_files(run)
         card, _ = write_card(run)
     with Ledger(run) as ledger:
@@ -204,30 +176,3 @@ def jobs_show(name: Annotated[str, typer.Argument(help="A ready-made job.")]) ->
     from fundoscope.converse.jobs import ready_job
 
     print(ready_job(name).yaml(), end="")
-
-
-@cli.command()
-def card(run: RunFolder) -> None:
-    """Write the dataset card of a run: card.html to look at, card.md for a hub."""
-    from fundoscope.export.card import write_card
-
-    for file in write_card(run):
-        out.print(str(file))
-
-
-@cli.command()
-def doctor(as_json: AsJson = False) -> None:
-    """Tell what is installed, what each extra would add, and which trap is present."""
-    from fundoscope.doctor import examine
-
-    checks = examine()
-    if as_json:
-        out.print_json(json.dumps([asdict(check) for check in checks]))
-    else:
-        marks = {"ok": "[green]ok[/]", "missing": "[yellow]--[/]", "trap": "[bold red]!![/]"}
-        for check in checks:
-            out.print(f"{marks[check.state]}  [bold]{check.name}[/]: {check.detail}")
-            if check.mend:
-                out.print(f"      mend: {check.mend}")
-    if any(check.state == "trap" for check in checks):
-        raise typer.Exit(1)
