@@ -67,12 +67,14 @@ def test_extras_are_read_from_the_metadata(site: Path) -> None:
         "1.0",
         "Requires-Python: >=3.11",
         "Provides-Extra: autumn",
+        "Provides-Extra: winter",
         "Requires-Dist: leaf>=2",
+        'Requires-Dist: leaf<3; extra == "winter"',
         'Requires-Dist: leaf>=3; extra == "autumn"',
         'Requires-Dist: no-such-wind[gust]<6,>=5.1; extra == "autumn"',
     )
     checks = by_name(doctor.check_package("tree"))
-    assert list(checks) == ["Python", "tree", "leaf", "[autumn]"]
+    assert list(checks) == ["Python", "tree", "leaf", "[autumn]", "[winter]"]
     assert checks["tree"] == Check("tree", "ok", "1.0")
     assert checks["leaf"] == Check("leaf", "ok", "2.5")
     assert checks["[autumn]"] == Check(
@@ -81,6 +83,7 @@ def test_extras_are_read_from_the_metadata(site: Path) -> None:
         "missing: leaf (2.5 is installed, >=3 is needed), no-such-wind (not installed)",
         "pip install 'tree[autumn]'",
     )
+    assert checks["[winter]"] == Check("[winter]", "ok", "adds leaf 2.5")
 
 
 def test_an_extra_that_is_whole_lists_what_it_adds(site: Path) -> None:

@@ -67,6 +67,15 @@ def test_lesions_count_as_many_as_the_masks_hold(written: Path) -> None:
     assert drawn > 20
 
 
+def test_boxes_are_as_many_as_the_request_allows(written: Path) -> None:
+    most = {}
+    for allowed in (0, 3):
+        read = read_phantoms(SourceRequest(written, max_boxes=allowed))
+        boxed = [[b.kind for b in one.lesions] for one in read if isinstance(one, Record)]
+        most[allowed] = max(kinds.count(kind) for kinds in boxed for kind in LESION_CODES)
+    assert most == {0: 0, 3: 3}
+
+
 def test_as_many_lesions_come_back_as_were_asked_for(written: Path, tmp_path: Path) -> None:
     asked = {"microaneurysm": 7, "haemorrhage": 4, "hard_exudate": 12, "soft_exudate": 2}
     folder = Path(shutil.copytree(written, tmp_path / "phantoms"))
