@@ -43,10 +43,8 @@ PROBES = (
 _CALIBRES = ("crae", "crve", "avr")
 _DISC = ("disc_", "cup_", "cdr_")
 _LESION_KINDS = ("microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate")
-_REFUSED_QUANTITIES = {
-    "ask_vessels": ("crae_knudtson", "crve_knudtson", "avr_knudtson"),
-    "ask_disc": ("cdr_vertical", "cdr_horizontal", "disc_height"),
-}
+_CALIBRE_QUANTITIES = ("crae_knudtson", "crve_knudtson", "avr_knudtson")
+_DISC_QUANTITIES = ("cdr_vertical", "cdr_horizontal", "disc_height")
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,12 +295,13 @@ def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
     if _healthy_is_open(speaker):
         yield Topic("scope", lambda: _scope_answer(speaker))
     if not _condition_statements(speaker):
-        yield Topic("condition", lambda: speaker.tail("nothing_recorded"))
-    measured = {s.term for s in speaker.of("measurement") if s.value != UNMEASURED}
-    for topic, names in _REFUSED_QUANTITIES.items():
-        family = _CALIBRES if topic == "ask_vessels" else _DISC
-        if not any(name.startswith(family) for name in measured):
-            yield Topic(topic, partial(_no_figures, speaker, names))
+        yield Topic("condition", lambda: _no_diagnosis(speaker))
+    measured = {_family(s) for s in speaker.of("measurement") if s.value != UNMEASURED}
+    if "calibre" not in measured:  # asked for figures in general only where there are none
+        topic = "calibre" if measured & {"vessels", "zones"} else "ask_vessels"
+        yield Topic(topic, partial(_no_figures, speaker, _CALIBRE_QUANTITIES))
+    if "disc" not in measured:
+        yield Topic("ask_disc", partial(_no_figures, speaker, _DISC_QUANTITIES))
     unseen = [kind for kind in _LESION_KINDS if speaker.facts.status_of(kind) is None]
     if not _lesion_counts(speaker) and len(unseen) > 1:
         yield Topic("ask_lesions", lambda: _no_lesions(speaker, unseen))
@@ -310,6 +309,14 @@ def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
         yield Topic("quality", lambda: speaker.say([Statement("quality", "quality", UNMEASURED)]))
     if not speaker.of("eye"):
         yield Topic("eye", lambda: speaker.say([Statement("eye", "eye", UNMEASURED)]))
+
+
+def _no_diagnosis(speaker: _Speaker) -> str:
+    """Say that nobody recorded a diagnosis, and that lesions are there if they are."""
+    seen = ""
+    if speaker.facts.status_of("abnormality") == "present":
+        seen = speaker.say([Statement("finding", "abnormality", "present")])
+    return speaker.joined([seen, speaker.tail("nothing_recorded")])
 
 
 def _probe(speaker: _Speaker) -> Topic:

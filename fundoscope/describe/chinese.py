@@ -52,7 +52,12 @@ PRESENT_NORMAL = ("阅片结论为{names}。", "阅片者描述为{names}。", "
 SUSPECTED = ("疑似{names}。", "可疑{names}，尚不确定。", "阅片者怀疑{names}。")
 ABSENT = ("未见{names}。", "没有发现{names}。", "按阅片记录，无{names}。")
 NOT_ASSESSED = ("{names}未评估。", "没有评估{names}。", "没有关于{names}的记录。")
-MEASURED = ("{group}{values}。", "{group}测量值为：{values}。", "测量结果：{group}{values}。")
+MEASURED = (
+    "{group}测得{values}。",
+    "{group}的测量值：{values}。",
+    "测量结果（{group}）：{values}。",
+)
+MEASURED_ALONE = ("测得{values}。", "测量值为：{values}。", "测量结果：{values}。")
 UNMEASURED = (
     "{group}没有测量{names}。",
     "{group}{names}未测量。",
@@ -125,21 +130,22 @@ def findings(status: str, statements: Sequence[Statement], pick: Pick) -> str:
 def measurements(statements: Sequence[Statement], pick: Pick) -> str:
     """Word measured values that share vessels and zone."""
     values = "，".join(f"{terms.quantity(s.term).zh[0]} {number_text(s)}" for s in statements)
-    return pick(MEASURED).format(group=_group(statements[0]), values=values)
+    group = _group(statements[0])
+    return pick(MEASURED if group else MEASURED_ALONE).format(group=group, values=values)
 
 
 def _group(statement: Statement) -> str:
-    vessels = {"all": "全部血管", "arteries": "动脉", "veins": "静脉"}.get(statement.of, "")
+    """Return `B 区动脉`, or nothing."""
     zone = {"whole": "全图", "zone_b": "B 区", "zone_c": "C 区"}.get(statement.where, "")
-    if vessels and zone:
-        return f"{zone}{vessels}："
-    return f"{zone or vessels}：" if zone or vessels else ""
+    vessels = {"all": "全部血管", "arteries": "动脉", "veins": "静脉"}.get(statement.of, "")
+    return zone + vessels
 
 
 def unmeasured(statements: Sequence[Statement], pick: Pick) -> str:
     """Word quantities that have no value."""
     names = "、".join(terms.quantity(s.term).zh[0] for s in statements)
-    return pick(UNMEASURED).format(group=_group(statements[0]), names=names)
+    group = _group(statements[0])
+    return pick(UNMEASURED).format(group=f"{group}：" if group else "", names=names)
 
 
 def lesions(count: Statement | None, area: Statement | None, pick: Pick) -> str:

@@ -79,11 +79,11 @@ NOT_ASSESSED = (
     "There is no information on {names}.",
 )
 MEASURED = (
-    "{group}{values}.",
-    "{group}the measured values are: {values}.",
-    "{group}the tool measured: {values}.",
+    ("{group}{values}.", "the {name} is {value}"),
+    ("{group}{values}.", "{name} {value}"),
+    ("{group}the measured values are: {values}.", "{name}: {value}"),
+    ("{group}the tool measured {values}.", "{name} {value}"),
 )
-VALUE = ("the {name} is {value}", "{name} {value}", "{name}: {value}")
 UNMEASURED = (
     "{group}not measured: {names}.",
     "{group}there is no figure for {names}.",
@@ -167,12 +167,11 @@ def findings(status: str, statements: Sequence[Statement], pick: Pick) -> str:
 
 def measurements(statements: Sequence[Statement], pick: Pick) -> str:
     """Word measured values that share vessels and zone."""
-    value = pick(VALUE)
+    text, value = pick(MEASURED)
     values = [
         value.format(name=terms.quantity(s.term).en[0], value=number_text(s)) for s in statements
     ]
-    text = pick(MEASURED).format(group=_group(statements[0]), values=listed(values, "and"))
-    return capitalised(text)
+    return capitalised(text.format(group=_group(statements[0]), values=listed(values, "and")))
 
 
 def _group(statement: Statement) -> str:

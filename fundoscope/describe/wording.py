@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from itertools import groupby
 from types import ModuleType
+from typing import Protocol, TypeVar
 
 from fundoscope import terms
 from fundoscope.records import UNMEASURED, Language, Statement
 
-Pick = Callable[[Sequence[str]], str]
-"""Chooses one wording of several: `random.Random(seed).choice`, or `first`."""
+T = TypeVar("T")
+
+
+class Pick(Protocol):
+    """Chooses one wording of several: `random.Random(seed).choice`, or `first`."""
+
+    def __call__(self, options: Sequence[T], /) -> T: ...
+
 
 MOST_VALUES = 4
 """Most values in one sentence; more is a table, not a sentence."""
 MOST_ABSENT = 6
 
 
-def first(options: Sequence[str]) -> str:
+def first(options: Sequence[T], /) -> T:
     """Choose the first wording."""
     return options[0]
 

@@ -81,7 +81,7 @@ def _view(ledger: Ledger, texts: TextTally) -> dict[str, Any]:
         **_head(counts),
         **_panels(counts, judged),
         "samples": [_sample(d, _photographs_of(job)) for d in samples.chosen()],
-        "job": _as_yaml(job),
+        "job": _as_yaml(_without_folders(job)),
         "command": job.get("command", ""),
         "finished": bool(ledger.recall("finished")),
         "finished_at": ledger.recall("finished_at") or "",
@@ -136,6 +136,17 @@ def _claims(judged: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
         for judgement in panels.JUDGEMENTS:
             claims[judgement] += by_judgement.get(judgement, 0)
     return {**claims, "all": sum(claims.values())}
+
+
+def _without_folders(job: Mapping[str, Any]) -> dict[str, Any]:
+    """The job with the last part of each path: a card is published, one's folders are not."""
+
+    def last(value: object) -> object:
+        if isinstance(value, list):
+            return [last(part) for part in value]
+        return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+    return {name: last(value) for name, value in job.items()}
 
 
 def _photographs_of(job: Mapping[str, Any]) -> Path | None:

@@ -23,6 +23,7 @@ SAMPLES = 6
 SIDE_PX = 640
 """Longest side of a drawn photograph."""
 _HALO: Colour = (16, 16, 15)
+_LINE_PX = 3
 _PADDING_PX = 3
 """Between a box and its line, so that the line of a small lesion does not cover it."""
 
@@ -178,11 +179,11 @@ def _draw_boxes(image: Image.Image, lesions: Iterable[Lesion]) -> None:
         x_min, y_min, x_max, y_max = lesion.box
         left, top = round(x_min * image.width), round(y_min * image.height)
         right, bottom = round(x_max * image.width), round(y_max * image.height)
-        around = _PADDING_PX + 1
+        around = _PADDING_PX + _LINE_PX - 1
         line = (left - around, top - around, right + around, bottom + around)
         halo = (line[0] - 1, line[1] - 1, line[2] + 1, line[3] + 1)
-        pen.rectangle(halo, outline=_HALO, width=4)
-        pen.rectangle(line, outline=_colour(lesion.kind), width=2)
+        pen.rectangle(halo, outline=_HALO, width=1)
+        pen.rectangle(line, outline=_colour(lesion.kind), width=_LINE_PX)
 
 
 def _jpeg(image: Image.Image) -> Drawn:

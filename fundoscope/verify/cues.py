@@ -23,7 +23,8 @@ CUES: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
             "none were outlined",
         ),
         "doubt": (
-            "suspected", "not certain", "uncertain", "suspicion of", "suspicious for", "possible", "possibly", "may", "might",
+            "suspected", "not certain", "uncertain", "suspicion of",
+            "suspicious for", "possible", "possibly", "may", "might",
             "could be", "probable", "probably", "likely", "cannot be excluded", "cannot exclude",
             "can not be excluded", "suggestive of", "questionable",
         ),
@@ -44,7 +45,8 @@ CUES: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
         # what follows is not asserted
         "aside": (
             "does not mean", "do not mean", "is not the same as", "says nothing about",
-            "say nothing about", "speaks only of", "speak only of", "covers only", "does not rule out",
+            "say nothing about", "speaks only of",
+            "speak only of", "covers only", "does not rule out",
             "whether", "not a statement about", "neither proves nor excludes", "does not prove",
             "does not establish", "not enough to say",
         ),

@@ -1,4 +1,4 @@
-"""The form of a conversation: turn counts, `<image>`, repetition, and questions that know too much."""
+"""The form of a conversation: turns, `<image>`, repetition, questions that know too much."""
 
 from __future__ import annotations
 
