@@ -23,7 +23,7 @@ from fundoscope.read.sources import SourceRequest
 from fundoscope.records import Conversation, Language, LeftOut, Record, record_to_json
 from fundoscope.verify.check import Facts, judge
 
-Engine = Callable[[Record, str, Language, int], Conversation]
+Engine = Callable[[Record, str, Language, int, Facts | None], Conversation]
 engines: Registry[Engine] = Registry("engines")
 """Engines that answer at once; each returns a conversation about a record."""
 engines.register("composer")(compose)
@@ -177,7 +177,7 @@ def _compose_all(
                 if ledger.is_done(row, track, language, asked):
                     continue
                 facts = facts or Facts.of(thing)
-                conversation = engine(thing, track, language, job.seed)
+                conversation = engine(thing, track, language, job.seed, facts)
                 verdict = judge(conversation, thing, facts)
                 ledger.judge(row, conversation, asked, verdict)
                 composed += 1

@@ -19,7 +19,6 @@ import yaml
 
 from fundoscope import terms
 from fundoscope.converse.questions import ask, grammar_version
-from fundoscope.describe.statements import statements
 from fundoscope.describe.wording import Pick, sentences
 from fundoscope.errors import ConfigError, nearest
 from fundoscope.records import UNMEASURED, Conversation, Language, Record, Statement, Turn
@@ -56,13 +55,16 @@ class Topic:
     names: tuple[tuple[str, str], ...] = ()
 
 
-def compose(record: Record, track: str, language: Language, seed: int = 0) -> Conversation:
+def compose(
+    record: Record, track: str, language: Language, seed: int = 0, facts: Facts | None = None
+) -> Conversation:
     """Return the conversation about a record.
 
     Parameters
     ----------
     track : `instruction` (3 to 6 turns) or `alignment` (one turn).
     seed : with the record's key, track and language it decides every choice.
+    facts : the record laid out, where the caller has it already.
 
     Raises
     ------
@@ -72,7 +74,8 @@ def compose(record: Record, track: str, language: Language, seed: int = 0) -> Co
     if track not in _TRACKS:
         raise ConfigError(f"the composer has no track {track!r}", mend=nearest(track, _TRACKS))
     digest = blake2b(f"{seed}|{record.key}|{track}|{language}".encode(), digest_size=8).digest()
-    turns = _TRACKS[track](_Speaker(record, language, random.Random(int.from_bytes(digest))))
+    speaker = _Speaker(facts or Facts.of(record), language, random.Random(int.from_bytes(digest)))
+    turns = _TRACKS[track](speaker)
     return Conversation(
         key=record.key,
         track=track,
@@ -103,17 +106,20 @@ def _tails() -> dict[str, Any]:
 class _Speaker:
     """One record, one language, one seeded stream of choices."""
 
-    def __init__(self, record: Record, language: Language, random_: random.Random) -> None:
-        self.record = record
+    def __init__(self, facts: Facts, language: Language, random_: random.Random) -> None:
+        self.facts = facts
         self.language = language
         self.random = random_
         self.pick: Pick = random_.choice
-        self.said = statements(record)
-        self.facts = Facts.of(record)
+        self._by_aspect: dict[str, list[Statement]] = {}
+        for statement in facts.said:
+            self._by_aspect.setdefault(statement.aspect, []).append(statement)
 
     def of(self, *aspects: str) -> list[Statement]:
         """Return the statements of some aspects."""
-        return [s for s in self.said if s.aspect in aspects]
+        if len(aspects) == 1:
+            return list(self._by_aspect.get(aspects[0], ()))
+        return [s for s in self.facts.said if s.aspect in aspects]
 
     def say(self, chosen: Sequence[Statement]) -> str:
         """Return the sentences of some statements."""

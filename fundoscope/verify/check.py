@@ -36,6 +36,8 @@ class Facts:
     """A record laid out for looking up what a claim says."""
 
     record: Record
+    said: tuple[Statement, ...]
+    """The record's statements, in order."""
     statements: frozenset[Statement]
     status: Mapping[str, str]
     """Term -> `present`, `suspected`, `absent` or `not_assessed`; nothing where nobody looked."""
@@ -43,7 +45,8 @@ class Facts:
     @classmethod
     def of(cls, record: Record) -> Facts:
         """Lay out a record."""
-        return cls(record, frozenset(statements(record)), _status(record))
+        said = statements(record)
+        return cls(record, said, frozenset(said), _status(record))
 
     def status_of(self, term: str) -> str | None:
         """Return what the record says or implies of a term; None where nobody looked."""

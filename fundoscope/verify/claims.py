@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 from fundoscope import terms
-from fundoscope.records import UNMEASURED, Aspect, Claim, Language, Statement
+from fundoscope.records import UNMEASURED, Aspect, Box, Claim, Language, Statement
 from fundoscope.verify.lexicon import Mention, Word, lexicon, normalised
 
 UNPLACED_NUMBER = "number"
@@ -126,12 +126,20 @@ def _sentence_claims(sentence: str, language: Language) -> Iterator[Claim]:
         if template.numbers:
             texts = [written[i].replace("−", "-") for i in template.numbers]
             decimals = min(len(text.partition(".")[2]) for text in texts)
-            value = tuple(float(text) for text in texts)
-            if statement.aspect in ("grade", "quality", "lesion_count") and value[0].is_integer():
-                statement = replace(statement, value=int(value[0]))
-            else:
-                statement = replace(statement, value=value if len(value) == 4 else value[0])
+            statement = _filled(statement, [float(text) for text in texts])
         yield Claim(statement, words=sentence.strip(), decimals=decimals)
+
+
+def _filled(said: Statement, values: list[float]) -> Statement:
+    """Return a statement with its number or box."""
+    value: int | float | Box = values[0]
+    if len(values) == 4:
+        value = (values[0], values[1], values[2], values[3])
+    elif said.aspect in ("grade", "quality", "lesion_count") and values[0].is_integer():
+        value = int(values[0])
+    return Statement(
+        said.aspect, said.term, value, said.unit, said.scale, said.of, said.where
+    )  # not dataclasses.replace: it takes five times as long, for every number
 
 
 @lru_cache(maxsize=65_536)

@@ -16,9 +16,13 @@ TURN_COUNTS = {"instruction": (3, 6), "alignment": (1, 1)}
 _GIVEAWAYS = re.compile(
     r"\b(hidden|provided|given) (data|information|metadata|description|record)\b"
     r"|\b(metadata|spreadsheet|label file|ground truth|csv)\b|\bas an ai\b|\blanguage model\b"
-    r"|隐藏(的)?(数据|信息)|元数据|标签文件|真值|作为(一个)?(AI|人工智能|语言模型)",
-    re.IGNORECASE,
+    r"|隐藏(的)?(数据|信息)|元数据|标签文件|真值|作为(一个)?(ai|人工智能|语言模型)"
 )
+_GIVEAWAY_WORDS = (
+    "data", "information", "description", "record", "spreadsheet", "label file", "ground truth",
+    "csv", "as an ai", "language model", "隐藏", "元数据", "标签文件", "真值", "作为",
+)  # fmt: skip
+"""One of them stands in every giveaway: a quick look before the pattern."""
 _OPEN_QUESTION = re.compile(
     r"\b(is|are|may|might|was|were|do|does|did|can|could|has|have|any|whether|would|what|which|how|if)\b"
     r"|吗|有没有|是否|有无|能否|可否|会不会|是不是|怎么样|如何|什么|哪|几|多少|能不能|呢",
@@ -53,10 +57,15 @@ def _turn_problem(index: int, turn: Turn, language: Language) -> str | None:
         return f"the first question must end with {IMAGE}"
     if (index and marks) or IMAGE in turn.answer:
         return f"{IMAGE} where none belongs"
-    if _GIVEAWAYS.search(turn.answer) or _GIVEAWAYS.search(turn.question):
+    if _gives_away(turn.answer) or _gives_away(turn.question):
         return "the text speaks of data that the user has not seen"
     leak = question_leak(turn.question.replace(IMAGE, ""), language)
     return f"the question gives away {leak}" if leak else None
+
+
+def _gives_away(text: str) -> bool:
+    text = text.lower()
+    return any(word in text for word in _GIVEAWAY_WORDS) and bool(_GIVEAWAYS.search(text))
 
 
 @lru_cache(maxsize=65_536)
