@@ -17,6 +17,7 @@ class FundoscopeError(Exception):
         ├── ReadError          something outside could not be read
         │   ├── LabelError     a label file: file, line, column, found, expected
         │   └── PhotographError
+        ├── ScaleError         a size of a pixel that cannot be
         ├── ConfigError        a job or an option
         ├── LedgerError        a run's memory
         ├── DialogueError      a file of dialogues from elsewhere
@@ -71,6 +72,10 @@ class PhotographError(ReadError):
     """A photograph is missing, is not an image, or is too large to be safe."""
 
 
+class ScaleError(FundoscopeError):
+    """Millimetres per pixel, or what they are computed from, that cannot be."""
+
+
 class ConfigError(FundoscopeError):
     """A job or an option that makes no sense."""
 
@@ -91,7 +96,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return a hint naming the known word nearest to `word`, or the first few known ones."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if not close and word:
+        close = [name for name in known if name.startswith(word)][:4]
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {' or '.join(map(repr, close))}?"
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
     return f"known: {shown}"

@@ -14,7 +14,7 @@ def record(name: str) -> Record:
 
 
 def conversation(name: str, answer: str = "An answer.") -> Conversation:
-    turns = (Turn("A question?\n<image>", answer),)
+    turns = (Turn("A question?", answer),)
     return Conversation(f"set/train/{name}", "alignment", "en", turns, "test", "1", 0)
 
 

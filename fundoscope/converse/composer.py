@@ -23,7 +23,6 @@ from fundoscope.describe.wording import Pick, sentences
 from fundoscope.errors import ConfigError, nearest
 from fundoscope.records import UNMEASURED, Conversation, Language, Record, Statement, Turn
 from fundoscope.verify.check import Facts
-from fundoscope.verify.style import IMAGE
 
 ENGINE = "composer"
 VERSION = 1
@@ -133,10 +132,10 @@ class _Speaker:
         """Join sentences as the language does."""
         return (" " if self.language == "en" else "").join(part for part in parts if part)
 
-    def turn(self, topic: Topic, *, first: bool) -> Turn:
+    def turn(self, topic: Topic) -> Turn:
         """Return the question and the answer of a topic."""
         question = ask(topic.name, self.language, self.random, **dict(topic.names))
-        return Turn(f"{question}\n{IMAGE}" if first else question, topic.answer(), (topic.name,))
+        return Turn(question, topic.answer(), (topic.name,))
 
 
 def _instruction(speaker: _Speaker) -> tuple[Turn, ...]:
@@ -146,7 +145,7 @@ def _instruction(speaker: _Speaker) -> tuple[Turn, ...]:
     fewest = max(3, len(known))
     wanted = min(speaker.random.randint(fewest, MOST_TURNS), len(known) + len(spare))
     chosen = _ordered(known + spare[: max(0, wanted - len(known))], speaker.random)
-    return tuple(speaker.turn(topic, first=index == 0) for index, topic in enumerate(chosen))
+    return tuple(map(speaker.turn, chosen))
 
 
 def _ordered(topics: list[Topic], random_: random.Random) -> list[Topic]:
@@ -173,7 +172,7 @@ def _alignment(speaker: _Speaker) -> tuple[Turn, ...]:
             parts.append(speaker.say(_some(speaker, speaker.random.choice(groups))))
         return speaker.joined(parts)
 
-    return (speaker.turn(Topic("alignment", answer), first=True),)
+    return (speaker.turn(Topic("alignment", answer)),)
 
 
 _TRACKS: dict[str, Callable[[_Speaker], tuple[Turn, ...]]] = {

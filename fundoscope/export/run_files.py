@@ -14,6 +14,7 @@ from fundoscope.describe.statements import statements
 from fundoscope.ledger import Ledger
 from fundoscope.records import Conversation, Dialogue, Statement, record_to_json
 from fundoscope.verify.claims import claims
+from fundoscope.verify.style import IMAGE
 
 DIALOGUES, RECORDS, REJECTS = "dialogues.jsonl", "records.jsonl", "rejects.jsonl"
 LEFT_OUT, DESCRIPTIONS = "left_out.jsonl", "descriptions.jsonl"
@@ -54,10 +55,10 @@ def write_run_files(run: Path) -> dict[str, int]:
 
 
 def messages(conversation: Conversation) -> list[dict[str, str]]:
-    """Return the turns as LLaVA's list of human and gpt messages."""
+    """Return the turns as LLaVA's list of messages; the first question ends with `<image>`."""
     return [
-        {"from": who, "value": text}
-        for turn in conversation.turns
+        {"from": who, "value": text if number or who == "gpt" else f"{text}\n{IMAGE}"}
+        for number, turn in enumerate(conversation.turns)
         for who, text in (("human", turn.question), ("gpt", turn.answer))
     ]
 

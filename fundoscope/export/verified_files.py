@@ -14,6 +14,7 @@ from fundoscope.export.dialogue_rows import FileRow, dialogue_rows
 from fundoscope.ledger import FILE_NAME, Ledger
 from fundoscope.records import Conversation, Language, Record, Turn, record_from_json
 from fundoscope.verify.check import Facts, judge
+from fundoscope.verify.style import IMAGE
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -117,9 +118,15 @@ def _read(row: FileRow) -> dict[str, Any]:
 
 def _conversation(said: dict[str, Any], record: Record) -> Conversation:
     messages = [message["value"] for message in said["conversations"]]
+    messages[0] = _without_image(messages[0])
     turns = tuple(Turn(q, a) for q, a in zip(messages[::2], messages[1::2], strict=False))
     provenance = said.get("provenance") or {}
     text = "".join(messages)
     language: Language = "zh" if _CHINESE.search(text) else "en"
     track = provenance.get("track") or ("alignment" if len(turns) == 1 else "instruction")
     return Conversation(record.key, track, language, turns, "elsewhere", "", 0)
+
+
+def _without_image(question: str) -> str:
+    """Return the first question without the `<image>` that ends it."""
+    return question.rstrip().removesuffix(IMAGE).rstrip()

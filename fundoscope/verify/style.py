@@ -10,6 +10,7 @@ from fundoscope.records import Conversation, Language, Turn
 from fundoscope.verify.claims import mentioned, numbers_in
 
 IMAGE = "<image>"
+"""Where trainers put the photograph: behind the first question, and nowhere else."""
 TURN_COUNTS = {"instruction": (3, 6), "alignment": (1, 1)}
 """Fewest and most turns a track may have."""
 
@@ -38,7 +39,7 @@ def style_problem(conversation: Conversation) -> tuple[int, str] | None:
         return 0, f"{len(turns)} turns, {conversation.track} has {low} to {high}"
     seen: set[str] = set()
     for index, turn in enumerate(turns):
-        problem = _turn_problem(index, turn, conversation.language)
+        problem = _turn_problem(turn, conversation.language)
         if problem is None and turn.question.strip() in seen:
             problem = "the same question twice"
         if problem is None and index and set(turn.aspects) & set(turns[index - 1].aspects):
@@ -49,17 +50,14 @@ def style_problem(conversation: Conversation) -> tuple[int, str] | None:
     return None
 
 
-def _turn_problem(index: int, turn: Turn, language: Language) -> str | None:
+def _turn_problem(turn: Turn, language: Language) -> str | None:
     if not turn.question.strip() or not turn.answer.strip():
         return "an empty question or answer"
-    marks = turn.question.count(IMAGE)
-    if index == 0 and not (marks == 1 and turn.question.rstrip().endswith(IMAGE)):
-        return f"the first question must end with {IMAGE}"
-    if (index and marks) or IMAGE in turn.answer:
-        return f"{IMAGE} where none belongs"
+    if IMAGE in turn.question or IMAGE in turn.answer:
+        return f"{IMAGE} in a turn: it is written behind the first question, by the export"
     if _gives_away(turn.answer) or _gives_away(turn.question):
         return "the text speaks of data that the user has not seen"
-    leak = question_leak(turn.question.replace(IMAGE, ""), language)
+    leak = question_leak(turn.question, language)
     return f"the question gives away {leak}" if leak else None
 
 

@@ -156,7 +156,7 @@ def conversation(*turns: tuple[str, str], track: str = "instruction") -> Convers
     )
 
 
-FIRST = ("What is this?\n<image>", "This is a colour fundus photograph of the left eye.")
+FIRST = ("What is this?", "This is a colour fundus photograph of the left eye.")
 SECOND = ("Is anything wrong?", "No apparent diabetic retinopathy.")
 THIRD = ("How wide are the vessels?", "Not measured: the CRAE.")
 
@@ -180,7 +180,7 @@ def test_an_invented_number_is_refused_with_its_words_and_turn() -> None:
     ("turns", "why"),
     [
         ([FIRST, SECOND], "2 turns"),
-        ([(FIRST[0].replace("\n<image>", ""), FIRST[1]), SECOND, THIRD], "<image>"),
+        ([(FIRST[0] + "<image>", FIRST[1]), SECOND, THIRD], "<image>"),
         ([FIRST, (SECOND[0] + "<image>", SECOND[1]), THIRD], "<image>"),
         ([FIRST, SECOND, SECOND], "same question twice"),
         ([FIRST, ("Where are the haemorrhages?", "Not assessed: haemorrhages."), THIRD], "gives"),

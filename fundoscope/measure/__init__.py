@@ -1,0 +1,1 @@
+"""From masks to the quantities that clinicians use, in pixels, millimetres and ratios."""
