@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from fundoscope import __version__, terms
 from fundoscope.export import card_panels as panels
-from fundoscope.export.card_counts import CardCounts, without_image
+from fundoscope.export.card_counts import CardCounts
 from fundoscope.export.card_samples import Drawn, Samples, Swatch, drawn, legend
 from fundoscope.export.text_tally import TextTally, text_tally
 from fundoscope.ledger import Ledger
@@ -162,7 +162,7 @@ def _sample(dialogue: Dialogue, photographs: Path | None) -> dict[str, Any]:
     return {
         "record": dialogue.record,
         "said": dialogue.conversation,
-        "turns": [(without_image(t.question), t.answer) for t in dialogue.conversation.turns],
+        "turns": [(t.question, t.answer) for t in dialogue.conversation.turns],
         "picture": picture,
         "legend": swatches,
         "facts": facts[:FACTS],

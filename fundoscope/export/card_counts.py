@@ -154,16 +154,11 @@ class CardCounts:
         self.turns[said.language][len(said.turns)] += 1
         self.makers[said.engine, said.model, said.prompt_version] += 1
         for index, turn in enumerate(said.turns):
-            question = without_image(turn.question)
+            question = turn.question
             self.texts.add(f"question/{said.language}", question)
             if index == 0:
                 self.texts.add(f"first question/{said.language}", question)
             self.answer_lengths[said.language][len(turn.answer)] += 1
-
-
-def without_image(question: str) -> str:
-    """Return a question without the `<image>` that tells a model where the photograph goes."""
-    return question.replace("<image>", "").strip()
 
 
 def quantile(counts: Counter[int], share: float) -> int:

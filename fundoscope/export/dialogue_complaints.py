@@ -18,7 +18,7 @@ from fundoscope.export.dialogue_turns import (
     turns_key,
     turns_of,
 )
-from fundoscope.export.placed import IMAGE
+from fundoscope.verify.style import IMAGE
 
 Severity = Literal["error", "warning"]
 _NAMES = {

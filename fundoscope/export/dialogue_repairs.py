@@ -18,7 +18,7 @@ from fundoscope.export.dialogue_turns import (
     row_bytes,
     turns_of,
 )
-from fundoscope.export.placed import IMAGE
+from fundoscope.verify.style import IMAGE
 
 
 @dataclass(frozen=True, slots=True)

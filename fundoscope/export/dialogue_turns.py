@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fundoscope.errors import DialogueError
-from fundoscope.export.placed import IMAGE
+from fundoscope.verify.style import IMAGE
 
 ROLES = {"human": "human", "user": "human", "gpt": "gpt", "assistant": "gpt", "system": "system"}
 """Our name of each role, by the names that trainers give it."""

@@ -11,8 +11,7 @@ from typing import Any
 from fundoscope.errors import DialogueError
 from fundoscope.export.whole_files import Delivery
 from fundoscope.records import Dialogue
-
-IMAGE = "<image>"
+from fundoscope.verify.style import IMAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Placed:
     split: str
     image: str
     """What the file says of the photograph's place: prefix and path."""
-    folder: Path | None
+    folder: Path | None = None
     """The run's folder of photographs, where it is known."""
 
     @property

@@ -11,10 +11,10 @@ from typing import Any
 
 from fundoscope.describe.description import description
 from fundoscope.describe.statements import statements
+from fundoscope.export.placed import Placed, llava_row
 from fundoscope.ledger import Ledger
-from fundoscope.records import Conversation, Dialogue, Statement, record_to_json
+from fundoscope.records import Dialogue, Reject, Statement, record_to_json
 from fundoscope.verify.claims import claims
-from fundoscope.verify.style import IMAGE
 
 DIALOGUES, RECORDS, REJECTS = "dialogues.jsonl", "records.jsonl", "rejects.jsonl"
 LEFT_OUT, DESCRIPTIONS = "left_out.jsonl", "descriptions.jsonl"
@@ -40,32 +40,15 @@ def write_run_files(run: Path) -> dict[str, int]:
                     for lang in languages
                 ),
             ),
-            REJECTS: _write(
-                run / REJECTS,
-                (
-                    _line(
-                        {"key": r.record.key, "reason": r.reason, "raw": r.raw}
-                        | ({"conversations": messages(r.conversation)} if r.conversation else {})
-                    )
-                    for r in ledger.rejects()
-                ),
-            ),
+            REJECTS: _write(run / REJECTS, (_line(_as_reject(r)) for r in ledger.rejects())),
             LEFT_OUT: _write(run / LEFT_OUT, (_line(asdict(x)) for x in ledger.left_out())),
         }
 
 
-def messages(conversation: Conversation) -> list[dict[str, str]]:
-    """Return the turns as LLaVA's list of messages; the first question ends with `<image>`."""
-    return [
-        {"from": who, "value": text if number or who == "gpt" else f"{text}\n{IMAGE}"}
-        for number, turn in enumerate(conversation.turns)
-        for who, text in (("human", turn.question), ("gpt", turn.answer))
-    ]
-
-
 def as_llava(dialogue: Dialogue) -> dict[str, Any]:
     """Return a dialogue as LLaVA reads it, with its provenance."""
-    conversation = dialogue.conversation
+    conversation, photograph = dialogue.conversation, dialogue.record.photograph
+    placed = Placed(dialogue, photograph.split, photograph.file)
     known = {s: s for s in statements(dialogue.record)}
     used = [
         [
@@ -75,9 +58,7 @@ def as_llava(dialogue: Dialogue) -> dict[str, Any]:
         for turn in conversation.turns
     ]
     return {
-        "id": conversation.id,
-        "image": dialogue.record.photograph.file,
-        "conversations": messages(conversation),
+        **llava_row(placed),
         "provenance": {
             "key": conversation.key,
             "track": conversation.track,
@@ -89,6 +70,16 @@ def as_llava(dialogue: Dialogue) -> dict[str, Any]:
             "aspects": [list(turn.aspects) for turn in conversation.turns],
             "statements": used,
         },
+    }
+
+
+def _as_reject(reject: Reject) -> dict[str, Any]:
+    turns = reject.conversation.turns if reject.conversation else ()
+    return {
+        "key": reject.record.key,
+        "reason": reject.reason,
+        "turns": [[turn.question, turn.answer] for turn in turns],
+        "raw": reject.raw,
     }
 
 

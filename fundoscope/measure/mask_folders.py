@@ -191,11 +191,14 @@ def _codes(folder: Path, part: str, name: str, known: int) -> npt.NDArray[np.uin
 
 
 def _rows_by_name(table: Path, column: str) -> dict[str, Row]:
-    """Return the rows of a table by the stem of the file that they name; none without a table."""
+    """Return the rows of a table by the file that they name, with and without its suffix."""
     if not table.is_file():
         return {}
-    rows = read_rows(table, columns=[column])
-    return {PurePosixPath(row.text(column).replace("\\", "/")).stem: row for row in rows}
+    rows: dict[str, Row] = {}
+    for row in read_rows(table, columns=[column]):
+        file = PurePosixPath(row.text(column).replace("\\", "/"))
+        rows |= {file.stem: row, file.name: row}
+    return rows
 
 
 def _fovea(row: Row) -> tuple[float, float] | None:

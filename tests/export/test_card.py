@@ -92,7 +92,7 @@ def small_run(folder: Path, *, finish: bool = True) -> Path:
         kept = Verdict(True, judged=judged("supported", "supported"))
         ledger.judge(
             one,
-            conversation(first, "instruction", "en", ("What?\n<image>", "a" * 10), ("Grade?", "b")),
+            conversation(first, "instruction", "en", ("What?", "a" * 10), ("Grade?", "b")),
             b"h",
             kept,
         )
@@ -208,7 +208,7 @@ def test_turns_lengths_and_variety_are_told_by_language(cards: tuple[str, str]) 
     assert "2 1 1 2 3 dialogues; median 1, 5 to 95 %: 1 to 2" in english
     lengths = panel(html, r'Characters of an answer <span class="tag">English')
     assert "4 answers; median 1, 5 to 95 %: 1 to 20" in lengths  # 1, 1, 10 and 20
-    # "What?" with and without <image> is one question; it opens 2 of 3, and is 2 of 4 questions
+    # "What?" opens 2 of 3, and is 2 of 4 questions
     assert row(markdown, "English | 2").startswith("| English | 2 | 3 | 50.0 % | What? |")
 
 
