@@ -29,7 +29,7 @@ prints what stands here. [Exit codes](errors.md#exit-codes) are 0, 1 and 2.
 def cli_page() -> str:
     """Return the page as it must be."""
     root = get_command(cli)
-    lines = [OPENING, "| verb | |", "|---|---|"]
+    lines = [OPENING, "| verb | what it does |", "|---|---|"]
     verbs = list(_verbs(root, "fundoscope"))
     for name, command in verbs:
         first, _, _ = inspect.cleandoc(command.help or "").partition("\n")
@@ -51,7 +51,7 @@ def _section(name: str, command: Any) -> str:
     usage = " ".join([name, *map(_argument_name, arguments), *(["[OPTIONS]"] if options else [])])
     rows = [f"| `{_argument_name(p)}` | {_told(p)} |" for p in arguments]
     rows += [f"| `{_option_name(p)}` | {_told(p)} |" for p in options]
-    table = "\n| | |\n|---|---|\n" + "\n".join(rows) + "\n" if rows else ""
+    table = "\n| argument | meaning |\n|---|---|\n" + "\n".join(rows) + "\n" if rows else ""
     return f"\n## {name}\n\n```text\n{usage}\n```\n\n{_help(command)}\n{table}"
 
 

@@ -17,7 +17,7 @@ import yaml
 from fundoscope.errors import TermError, nearest
 from fundoscope.records import Language
 
-Kind = Literal["condition", "lesion", "anatomy", "modality"]
+Kind = Literal["condition", "lesion", "anatomy", "modality", "systemic"]
 UNIT_WORDS: Mapping[str, str] = {
     "um": "µm", "mm": "mm", "px": "px", "deg": "°", "D": "D", "%": "%", "1": "",
 }  # fmt: skip
@@ -174,6 +174,12 @@ def modalities() -> Mapping[str, Term]:
 
 
 @cache
+def systemic() -> Mapping[str, Term]:
+    """Return systemic diagnoses by id: known so that a text that states one is refused."""
+    return _terms("systemic", "systemic")
+
+
+@cache
 def quantities() -> Mapping[str, Quantity]:
     """Return what can be measured, by id."""
     return {
@@ -246,7 +252,7 @@ def scale(id: str) -> Scale:
 def broader(id: str) -> frozenset[str]:
     """Return every term that `id` implies, itself included."""
     found = {id}
-    if id in conditions():
-        for parent in conditions()[id].is_a:
-            found |= broader(parent)
+    known = conditions().get(id) or lesions().get(id)
+    for parent in known.is_a if known else ():
+        found |= broader(parent)
     return frozenset(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 from fundoscope import terms
 from fundoscope.records import (
@@ -32,15 +33,28 @@ def synthetic_record(number: int, seed: int = 0) -> Record:
         "synthetic", "all", f"{number:07d}", eye=rng.choice(sides), patient=str(number // 2)
     )
     kinds = rng.sample(_KINDS, rng.randint(1, 4))
-    parts: dict[str, object] = {}
+    parts: dict[str, Any] = {}
     for kind in kinds:
         parts |= kind(rng)
-    return Record(photograph, **parts)  # type: ignore[arg-type]
+    if len(kinds) > 1:
+        parts = _consistent(parts)
+    return Record(photograph, **parts)
 
 
 def synthetic_records(count: int, seed: int = 0) -> Iterator[Record]:
     """Yield `count` made-up records, in order."""
     return (synthetic_record(number, seed) for number in range(count))
+
+
+def _consistent(parts: dict[str, Any]) -> dict[str, Any]:
+    """Drop what contradicts the rest, such as a normal fundus with lesions."""
+    totals, grades = parts.get("lesion_totals", ()), parts.get("grades", ())
+    if totals:
+        grades = tuple(grade for grade in grades if grade.scale != "dme_risk")
+    findings = parts.get("findings", ())
+    if totals or grades:
+        findings = tuple(finding for finding in findings if finding.term != "normal_fundus")
+    return parts | {"grades": grades, "findings": findings}
 
 
 def _grades(rng: random.Random) -> dict[str, object]:

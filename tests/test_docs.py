@@ -32,6 +32,7 @@ from fundoscope import build, cli, demo, ready_jobs, write_phantoms
 from fundoscope.config import Job
 from fundoscope.converse.build import engines
 from fundoscope.export.formats import formats
+from fundoscope.export.run_files import write_run_files
 from fundoscope.read.idrid import DISC, LESIONS
 from fundoscope.read.sources import sources
 
@@ -81,6 +82,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _automorph(folder / "automorph")
     odir = Job(source="odir", root=folder / "ODIR-5K", tracks=("instruction", "alignment"))
     build(odir, folder / "runs" / "odir")
+    write_run_files(folder / "runs" / "odir")
     return folder
 
 
@@ -227,16 +229,17 @@ def _run(command: str) -> tuple[int, str]:
 
 
 def _run_ours(arguments: list[str]) -> tuple[int, str]:
-    printed, before = io.StringIO(), sys.argv
+    raw, before = io.BytesIO(), sys.argv
+    printed = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
     sys.argv = arguments
     try:
         with redirect_stdout(printed), redirect_stderr(printed):
             cli.main()
     except SystemExit as exit:
-        return int(exit.code or 0), printed.getvalue()
+        return int(exit.code or 0), raw.getvalue().decode()
     finally:
         sys.argv = before
-    return 0, printed.getvalue()
+    return 0, raw.getvalue().decode()
 
 
 def _run_doctest(block: Block, names: dict[str, Any], where: str) -> None:

@@ -20,13 +20,14 @@ DialogueFile = Annotated[
 
 @cli.command()
 def export(
-    run: RunFolder,
+    runs: Annotated[list[Path], typer.Argument(help="Folders that `build -o` wrote.")],
     format: Annotated[
         str,
         typer.Option(help="llava, llava-jsonl, sharegpt, messages, swift, parquet or webdataset."),
     ] = "llava",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder; RUN/FORMAT by default.")
+        Path | None,
+        typer.Option("-o", "--output", help="Folder; RUN/FORMAT of the first by default."),
     ] = None,
     split: Annotated[
         str | None,
@@ -46,14 +47,16 @@ def export(
     """Write the kept dialogues for a trainer, split by patient.
 
     fundoscope export runs/odir --format sharegpt --split 0.8/0.1/0.1 --photographs link
+
+    Several runs are split together: no patient and no near-duplicate is parted across them.
     """
     from fundoscope.export.runs import export_run
 
     placement: Any = photographs
     with counting("exporting"):
         report = export_run(
-            run,
-            output or run / format,
+            runs,
+            output or runs[0] / format,
             format=format,
             fractions=_fractions(split),
             photographs=placement,
@@ -70,6 +73,14 @@ def export(
     for name, tracks in report.counts.items():
         parts = [f"{t} {lang} {n:,}" for t, langs in tracks.items() for lang, n in langs.items()]
         out.print(f"  {name}: {', '.join(parts)}")
+    duplicates, splits = report.duplicates, report.splits
+    clusters = sum(duplicates.sizes.values())
+    out.print(
+        f"  {splits.groups:,} patients or groups, none in two splits; near-duplicates: "
+        f"{clusters:,} clusters ({duplicates.across_datasets:,} across sets)"
+    )
+    for group in splits.spanning:
+        out.print(f"  spanned official splits, moved whole: {group}")
     for name in report.files:
         out.print(f"  {report.out / name}")
     out.print(f"  {report.out / 'manifest.json'}")

@@ -295,10 +295,13 @@ def _measured_topics(speaker: _Speaker) -> list[Topic]:
 
 
 def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
-    """Yield topics that fill a dialogue: a condition drawn at random, the limits, refusals."""
+    """Yield topics that fill a dialogue: a condition drawn at random, the limits, refusals.
+
+    Which are offered depends on what was looked for, never on what was found: else a question
+    would give the answer away.
+    """
     yield _probe(speaker)
-    if _healthy_is_open(speaker):
-        yield Topic("scope", lambda: _scope_answer(speaker))
+    yield Topic("scope", lambda: _scope_answer(speaker))
     if not _condition_statements(speaker):
         yield Topic("condition", lambda: _no_diagnosis(speaker))
     measured = {_family(s) for s in speaker.of("measurement") if s.value != UNMEASURED}
@@ -307,9 +310,8 @@ def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
         yield Topic(topic, partial(_no_figures, speaker, _CALIBRE_QUANTITIES))
     if "disc" not in measured:
         yield Topic("ask_disc", partial(_no_figures, speaker, _DISC_QUANTITIES))
-    unseen = [kind for kind in _LESION_KINDS if speaker.facts.status_of(kind) is None]
-    if not _lesion_counts(speaker) and len(unseen) > 1:
-        yield Topic("ask_lesions", lambda: _no_lesions(speaker, unseen))
+    if not _lesion_counts(speaker):
+        yield Topic("ask_lesions", lambda: _no_lesions(speaker))
     if not speaker.of("quality"):
         yield Topic("quality", lambda: speaker.say([Statement("quality", "quality", UNMEASURED)]))
     if not speaker.of("eye"):
@@ -342,16 +344,11 @@ def _probe_answer(speaker: _Speaker, term: str) -> str:
     return speaker.say(exact or [Statement("finding", term, status or "not_assessed")])
 
 
-def _healthy_is_open(speaker: _Speaker) -> bool:
-    """Whether nothing recorded says that the eye is normal or that it is not."""
-    findings = speaker.of("finding")
-    known = {s.term for s in findings if s.term in ("normal_fundus", "abnormality")}
-    ill = [s for s in findings if s.value == "present" and s.term not in terms.lesions()]
-    ill += [s for s in speaker.of("grade") if s.value]
-    return not known and not ill and not speaker.of("lesion_count")
-
-
 def _scope_answer(speaker: _Speaker) -> str:
+    """Answer whether the eye is healthy: from the record, else that it cannot be concluded."""
+    known = [s for s in speaker.of("finding") if s.term in ("normal_fundus", "abnormality")]
+    if known or speaker.facts.status_of("abnormality") == "present":
+        return speaker.say(known or [Statement("finding", "abnormality", "present")])
     grades = [s for s in speaker.of("grade") if s.scale not in ("dme_risk", "messidor2_dme")]
     if grades:
         scale = terms.scale(grades[0].scale)
@@ -369,7 +366,11 @@ def _no_figures(speaker: _Speaker, names: Sequence[str]) -> str:
     return speaker.joined([speaker.say(refused), speaker.tail("no_figure")])
 
 
-def _no_lesions(speaker: _Speaker, unseen: Sequence[str]) -> str:
-    kinds = sorted(speaker.random.sample(unseen, speaker.random.randint(2, len(unseen))))
+def _no_lesions(speaker: _Speaker) -> str:
+    unseen = [kind for kind in _LESION_KINDS if speaker.facts.status_of(kind) is None]
+    if not unseen:  # a normal fundus has none of them
+        normal = [s for s in speaker.of("finding") if s.term == "normal_fundus"]
+        return speaker.say(normal)
+    kinds = sorted(speaker.random.sample(unseen, speaker.random.randint(1, len(unseen))))
     refused = [Statement("finding", kind, "not_assessed") for kind in kinds]
     return speaker.joined([speaker.say(refused), speaker.tail("no_boxes")])

@@ -49,6 +49,7 @@ PRESENT = (
     "该眼可见{names}。",
 )
 PRESENT_NORMAL = ("阅片结论为{names}。", "阅片者描述为{names}。", "记录为{names}。")
+PRESENT_ABNORMAL = ("存在异常。", "阅片者发现异常。", "可见异常。")
 SUSPECTED = ("疑似{names}。", "可疑{names}，尚不确定。", "阅片者怀疑{names}。")
 ABSENT = ("未见{names}。", "没有发现{names}。", "按阅片记录，无{names}。")
 NOT_ASSESSED = ("{names}未评估。", "没有评估{names}。", "没有关于{names}的记录。")
@@ -120,6 +121,8 @@ def findings(status: str, statements: Sequence[Statement], pick: Pick) -> str:
     """Word findings that share a status."""
     if status == "present" and [s.term for s in statements] == ["normal_fundus"]:
         options: tuple[str, ...] = PRESENT_NORMAL
+    elif status == "present" and [s.term for s in statements] == ["abnormality"]:
+        options = PRESENT_ABNORMAL
     else:
         options = {"present": PRESENT, "suspected": SUSPECTED, "absent": ABSENT}.get(
             status, NOT_ASSESSED

@@ -63,6 +63,11 @@ PRESENT_NORMAL = (
     "It was read as a {names}.",
     "What was noted is a {names}.",
 )
+PRESENT_ABNORMAL = (
+    "An abnormality is present.",
+    "The readers noted an abnormality.",
+    "An abnormality was found.",
+)
 SUSPECTED = (
     "Suspected, not certain: {names}.",
     "There is a suspicion of {names}.",
@@ -157,6 +162,8 @@ def findings(status: str, statements: Sequence[Statement], pick: Pick) -> str:
     names = [_countable(s.term) for s in statements]
     if status == "present" and [s.term for s in statements] == ["normal_fundus"]:
         options: tuple[str, ...] = PRESENT_NORMAL
+    elif status == "present" and [s.term for s in statements] == ["abnormality"]:
+        options = PRESENT_ABNORMAL
     else:
         options = {"present": PRESENT, "suspected": SUSPECTED, "absent": ABSENT}.get(
             status, NOT_ASSESSED

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -21,7 +22,7 @@ from fundoscope.export.splits import SplitReport, assign_splits
 from fundoscope.export.whole_files import Delivery
 from fundoscope.ledger import Ledger
 from fundoscope.read.photographs import NEAR_DUPLICATE_BITS
-from fundoscope.records import Dialogue
+from fundoscope.records import Dialogue, Photograph
 
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
 """Dialogues by split, track and language."""
@@ -46,7 +47,7 @@ class ExportReport:
 
 
 def export_run(
-    run: Path,
+    run: Path | Sequence[Path],
     out: Path,
     *,
     format: str,
@@ -67,8 +68,10 @@ def export_run(
 
     Parameters
     ----------
-    run : Path
-        Folder with a run's ledger.
+    run : Path, or several
+        Folders with a run's ledger. Several are split together, so that no patient and no
+        near-duplicate is parted across sources; each photograph's path then begins with its
+        dataset's name.
     out : Path
         Folder for `SPLIT.TRACK.SUFFIX` files; `manifest.json` comes last and means "finished".
     format : a name of `formats`
@@ -109,11 +112,14 @@ def export_run(
     }
     if photographs not in ("none", "link", "copy"):
         raise ConfigError(f"no way {photographs!r} to place photographs", mend="none, link, copy")
-    with Ledger(run) as ledger:
-        _refuse_unfinished(ledger, allow_unfinished)
-        duplicates = duplicate_report((r.photograph for r in ledger.records()), near_duplicate_bits)
+    with ExitStack() as opened:
+        folders = [run] if isinstance(run, Path) else list(run)
+        ledgers = [opened.enter_context(Ledger(folder)) for folder in folders]
+        for ledger in ledgers:
+            _refuse_unfinished(ledger, allow_unfinished)
+        duplicates = duplicate_report(_photographs(ledgers), near_duplicate_bits)
         splits = assign_splits(
-            (r.photograph for r in ledger.records()),
+            _photographs(ledgers),
             fractions,
             duplicates.groups,
             respect_official=respect_official,
@@ -121,17 +127,26 @@ def export_run(
         )
         tally = _Tally()
         with Delivery(out) as delivery:
-            placing = _Placing(ledger, delivery, photographs, prefix, splits.split_of)
             with writer(delivery) as add:
-                for dialogue in ledger.kept():
-                    if _wanted(dialogue, languages, tracks):
-                        placed = placing.place(dialogue)
-                        add(placed)
-                        tally.count(placed)
-            tally.refuse_nothing(ledger.tally().kept, languages, tracks)
+                placing = _Placing(delivery, photographs, prefix, splits.split_of, len(ledgers) > 1)
+                for ledger in ledgers:
+                    placing.take_from(ledger)
+                    for dialogue in ledger.kept():
+                        if _wanted(dialogue, languages, tracks):
+                            placed = placing.place(dialogue)
+                            add(placed)
+                            tally.count(placed)
+            kept = sum(ledger.tally().kept for ledger in ledgers)
+            tally.refuse_nothing(kept, languages, tracks)
             report = _report(out, format, tally, splits, duplicates)
-            files = delivery.finish(_manifest(report, options, ledger.recall("job")))
+            jobs = [ledger.recall("job") for ledger in ledgers]
+            job = jobs[0] if len(jobs) == 1 else jobs
+            files = delivery.finish(_manifest(report, options, job))
     return replace(report, files=files)
+
+
+def _photographs(ledgers: Sequence[Ledger]) -> Iterator[Photograph]:
+    return (record.photograph for ledger in ledgers for record in ledger.records())
 
 
 def _refuse_unfinished(ledger: Ledger, allow_unfinished: bool) -> None:
@@ -156,18 +171,23 @@ class _Placing:
 
     def __init__(
         self,
-        ledger: Ledger,
         delivery: Delivery,
         how: Placement,
         prefix: str,
         split_of: Mapping[str, str],
+        by_dataset: bool,
     ) -> None:
-        folder = (ledger.recall("job") or {}).get("photographs")
-        self._folder = Path(folder) if folder else None
+        self._folder: Path | None = None
+        self._by_dataset = by_dataset
         self._delivery, self._how, self._split_of = delivery, how, split_of
         self._prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
         self._last_key = ""
         self._hashes: IO[bytes] | None = None
+
+    def take_from(self, ledger: Ledger) -> None:
+        """Look for photographs where a run's source has them."""
+        folder = (ledger.recall("job") or {}).get("photographs")
+        self._folder = Path(folder) if folder else None
 
     def place(self, dialogue: Dialogue) -> Placed:
         photograph = dialogue.record.photograph
@@ -178,6 +198,8 @@ class _Placing:
                 mend="wait until `fundoscope build` has finished",
             )
         inside = file_inside(photograph)
+        if self._by_dataset:
+            inside = f"{photograph.dataset}/{inside}"
         if self._how != "none" and photograph.key != self._last_key:
             source = existing(self._folder, photograph)
             self._note(put_beside(self._delivery.out, source, inside, self._how), inside)
@@ -251,7 +273,7 @@ def _report(
 
 
 def _manifest(
-    report: ExportReport, options: Mapping[str, object], job: Mapping[str, object] | None
+    report: ExportReport, options: Mapping[str, object], job: object
 ) -> dict[str, object]:
     splits, duplicates = report.splits, report.duplicates
     return {

@@ -195,7 +195,8 @@ def _pieces(segments: Segments, cuts: Ints, lengths: Floats) -> tuple[Ints, Floa
     measured = chords > 0
     whole, chords = whole[measured], chords[measured]
     excess = np.bincount(of[whole], lengths[whole] / chords - 1, minlength=len(segments))
-    return np.bincount(of, minlength=len(segments)) - 1, excess
+    n = np.bincount(of, minlength=len(segments)).astype(np.int64) - 1
+    return n, excess.astype(np.float64)
 
 
 def segment_widths_px(segments: Segments, vessels: Mask) -> Floats:
@@ -205,18 +206,18 @@ def segment_widths_px(segments: Segments, vessels: Mask) -> Floats:
     or 2 r - 1 where two or three pixels of background lie in the disc. The end of a zone counts
     as background.
     """
+    if not len(segments):
+        return np.empty(0)
     inside = np.ones(len(segments.rows), dtype=np.bool_)
     inside[segments.ends] = False
     widths = np.zeros(len(inside))
     widths[inside] = _widths_px(segments.rows[inside], segments.cols[inside], vessels)
-    points = segments.ends - segments.starts
-    return np.add.reduceat(widths, segments.starts) / points if len(points) else np.empty(0)
+    sums = np.add.reduceat(widths, segments.starts)
+    return np.divide(sums, segments.ends - segments.starts, dtype=np.float64)
 
 
 def _widths_px(rows: Ints, cols: Ints, vessels: Mask) -> Floats:
-    to_background = cv2.distanceTransform(vessels.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    squared = np.rint(to_background[rows, cols].astype(np.float64) ** 2)
-    radius = np.maximum(np.ceil(np.sqrt(squared)), 1).astype(np.int64)
+    radius = np.maximum(_radii_px(rows, cols, vessels), 1)
     reach = int(radius.max(initial=0))
     background = np.pad(~vessels, reach)
     widths = 2.0 * radius
@@ -229,3 +230,13 @@ def _widths_px(rows: Ints, cols: Ints, vessels: Mask) -> Floats:
         ].sum(axis=1)
         widths[here[(held == 2) | (held == 3)]] -= 1
     return widths
+
+
+def _radii_px(rows: Ints, cols: Ints, vessels: Mask) -> Ints:
+    """Return the distance from each point to the nearest background, rounded up."""
+    left, top, width, height = cv2.boundingRect(vessels.view(np.uint8))
+    top, left = max(top - 1, 0), max(left - 1, 0)  # the background around the box is nearest
+    near = np.ascontiguousarray(vessels[top : top + height + 2, left : left + width + 2])
+    distances = cv2.distanceTransform(near.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    squared = np.rint(distances[rows - top, cols - left].astype(np.float64) ** 2)
+    return np.ceil(np.sqrt(squared)).astype(np.int64)

@@ -71,7 +71,7 @@ def read_idrid_grades(request: SourceRequest) -> Iterator[Record | LeftOut]:
     LabelError
         If a file's split cannot be told from its name.
     """
-    request = _part(request, "grading")
+    asked, request = request, _part(request, "grading")
     files = original_labels(request, SPELLINGS)
     splits = {file: _split_of_labels(file) for file in files}
     index = photographs_of(request)
@@ -92,9 +92,7 @@ def read_idrid_grades(request: SourceRequest) -> Iterator[Record | LeftOut]:
                 continue
             source = f"idrid {file.name}"
             yield Record(
-                Photograph(
-                    "idrid_grading", split, id, index.relative(path) if index and path else ""
-                ),
+                Photograph("idrid_grading", split, id, _relative(path, asked)),
                 grades=(Grade("icdr", icdr, source), Grade("dme_risk", risk, source)),
                 licence=LICENCE,
                 origin=(row.origin,),
@@ -127,6 +125,11 @@ def _part(request: SourceRequest, word: str) -> SourceRequest:
     return replace(request, root=parts[0])
 
 
+def _relative(path: Path | None, asked: SourceRequest) -> str:
+    """Return where a photograph stands in the folder that was asked for, not in a part of it."""
+    return path.relative_to(asked.photographs or asked.root).as_posix() if path else ""
+
+
 @sources.register("idrid-segmentation")
 def read_idrid_outlines(request: SourceRequest) -> Iterator[Record | LeftOut]:
     """Yield one record an outlined photograph of IDRiD (Porwal et al. 2018), 81 in all.
@@ -148,7 +151,7 @@ def read_idrid_outlines(request: SourceRequest) -> Iterator[Record | LeftOut]:
     PhotographError
         If a mask is not an image or does not fit its photograph.
     """
-    request = _part(request, "segmentation")
+    asked, request = request, _part(request, "segmentation")
     masks = _masks(request)
     index = photographs_of(request)
     for id, of_kind in sorted(masks.items()):
@@ -159,8 +162,8 @@ def read_idrid_outlines(request: SourceRequest) -> Iterator[Record | LeftOut]:
             reason = f"no photograph {id}"
             yield LeftOut("label without photograph", f"{split}/{id}", reason, origin)
             continue
-        at = index.relative(path) if index and path else ""
-        yield _outlined(request, Photograph("idrid_segmentation", split, id, at), path, of_kind)
+        photograph = Photograph("idrid_segmentation", split, id, _relative(path, asked))
+        yield _outlined(request, photograph, path, of_kind)
     if index:
         used = {str(file) for of_kind in masks.values() for file in of_kind.values()}
         unused = {index.relative(p) for p in index.unmatched() if str(p) not in used}

@@ -205,6 +205,8 @@ def _read_clause(text: str, clause: Sequence[_Item], context: _Context) -> None:
         _read_unknowns(clause, cues, context)
         return
     taken: set[int] = set()  # indices of numbers that found an owner
+    if cues.has("respectively"):
+        _read_respectively(clause, context, taken)
     graded = _read_grades(text, clause, cues, context, taken)
     for position, item in enumerate(clause):
         if isinstance(item, _Box):
@@ -214,6 +216,22 @@ def _read_clause(text: str, clause: Sequence[_Item], context: _Context) -> None:
                 _read_number(text, clause, position, cues, context)
         else:
             _read_mention(clause, position, cues, graded, context)
+
+
+def _read_respectively(clause: Sequence[_Item], context: _Context, taken: set[int]) -> None:
+    """Give the first number to the first quantity, the second to the second."""
+    named = [
+        w.id for item in clause if isinstance(item, Mention) and (w := item.of_kind("quantity"))
+    ]
+    numbers = [item for item in clause if isinstance(item, _Number)]
+    if len(named) != len(numbers):
+        return  # read each in its place; what belongs to nothing is refused
+    for quantity, number in zip(named, numbers, strict=True):
+        taken.add(number.index)
+        _claim_value(quantity, number, context)
+
+
+_ASSERTED = ("term", "level", "modality", "left_eye", "right_eye", "normal_word")
 
 
 class _Cues:
@@ -242,6 +260,12 @@ class _Cues:
 
     def set_aside(self, position: int) -> bool:
         return self.before("aside", position)
+
+    def status(self, position: int) -> str:
+        """Return what is said of the mention at `position`: present, suspected or absent."""
+        if self.denied(position):
+            return "absent"
+        return "suspected" if self.has("doubt") else "present"
 
     def denied(self, position: int) -> bool:
         """Whether the mention at `position` is denied, by a cue before it or one behind it."""
@@ -304,6 +328,11 @@ def _read_grades(
             elif _is_grade_number(clause, position):
                 taken.add(item.index)
                 graded.add(_claim_grade(scale, context, cues, position, item.index))
+        elif isinstance(item, _Number) and not item.unit and _beside_grade_word(clause, position):
+            if term := _graded_term(clause):  # "DR grade 3": no scale is named
+                taken.add(item.index)
+                graded.add(term)
+                context.claim("grade", term, "", (item.index,))
         elif isinstance(item, Mention) and (word := item.of_kind("level")):
             graded |= _read_level(item, word, position, cues, context)
     return graded
@@ -334,6 +363,29 @@ def _is_grade_number(clause: Sequence[_Item], position: int) -> bool:
                 break
             at += step
     return False
+
+
+def _beside_grade_word(clause: Sequence[_Item], position: int) -> bool:
+    beside = clause[max(0, position - 1) : position + 2]
+    return any(isinstance(item, Mention) and item.of_kind("grade_word") for item in beside)
+
+
+def _graded_term(clause: Sequence[_Item]) -> str:
+    """Return the condition of the clause that some scale grades."""
+    for item in clause:
+        if isinstance(item, Mention):
+            word, level = item.of_kind("term"), item.of_kind("level")
+            if word and word.id in _scaled_terms():
+                return word.id
+            if level and terms.scale(level.id).term in _scaled_terms():
+                return terms.scale(level.id).term
+    return ""
+
+
+@cache
+def _scaled_terms() -> frozenset[str]:
+    scaled = {scale.term for scale in terms.scales().values()}
+    return frozenset(scaled - {"quality", "gradability"})
 
 
 def _claim_grade(scale: str, context: _Context, cues: _Cues, position: int, number: int) -> str:
@@ -415,17 +467,21 @@ def _read_number(
     elif number.unit == "%" and cues.has("cover_word") and context.lesion:
         context.claim("lesion_area", context.lesion, "", numbers, unit="%")
     elif context.quantity:
-        context.claim(
-            "measurement",
-            context.quantity,
-            "",
-            numbers,
-            unit=number.unit or "1",
-            of=_of(context.quantity, context.vessels),
-            where=context.zone,
-        )
+        _claim_value(context.quantity, number, context)
     else:
         context.claim("measurement", UNPLACED_NUMBER, "", numbers, unit=number.unit)
+
+
+def _claim_value(quantity: str, number: _Number, context: _Context) -> None:
+    context.claim(
+        "measurement",
+        quantity,
+        "",
+        (number.index,),
+        unit=number.unit or "1",
+        of=_of(quantity, context.vessels),
+        where=context.zone,
+    )
 
 
 def _counted_lesion(
@@ -454,6 +510,8 @@ def _read_mention(
         return
     if cues.set_aside(position):
         return
+    if item.of_kind("normal_word"):
+        context.claim("finding", "normal_fundus", cues.status(position))
     if word := item.of_kind("modality"):
         context.claim("modality", word.id, "absent" if cues.denied(position) else "present")
     for cue, eye in (("left_eye", "left"), ("right_eye", "right")):
@@ -480,8 +538,7 @@ def _claim_finding(
         if not any(isinstance(item, _Box) for item in clause):
             context.claim("lesion_box", term, SOMEWHERE, where=place)
         return
-    status = "absent" if denied else "suspected" if cues.has("doubt") else "present"
-    context.claim("finding", term, status)
+    context.claim("finding", term, cues.status(position))
 
 
 def _without_repeats(templates: Sequence[_Template]) -> Iterator[_Template]:

@@ -60,6 +60,12 @@ CUES: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
         "left_eye": ("left eye", "left fundus", "oculus sinister", "os eye"),
         "right_eye": ("right eye", "right fundus", "oculus dexter", "od eye"),
         "cover_word": ("cover", "covers", "covering", "occupy", "occupies", "occupying", "area"),
+        # says that something is as it should be, whatever it is
+        "normal_word": (
+            "normal", "healthy", "unremarkable", "within normal limits", "in good health",
+        ),
+        "sure": ("without doubt", "without any doubt", "no doubt", "not only"),
+        "respectively": ("respectively",),
         "span_word": ("from", "scale of", "out of", "runs from", "ranges from"),
     },
     "zh": {
@@ -94,6 +100,9 @@ CUES: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
         "left_eye": ("左眼",),
         "right_eye": ("右眼",),
         "cover_word": ("占", "覆盖", "面积"),
+        "normal_word": ("正常", "健康", "无异常", "未见异常", "在正常范围内"),
+        "sure": ("毫无疑问", "无疑", "不仅"),
+        "respectively": ("分别为", "分别是", "分别"),
         "span_word": ("从", "范围"),
     },
 }  # fmt: skip

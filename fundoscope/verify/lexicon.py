@@ -98,7 +98,8 @@ def _inside_word(text: str, position: int) -> bool:
 
 
 def _phrases(language: Language) -> Iterator[tuple[str, Word]]:
-    for family in (terms.conditions(), terms.lesions(), terms.anatomy(), terms.modalities()):
+    families = (terms.conditions(), terms.lesions(), terms.anatomy(), terms.modalities())
+    for family in (*families, terms.systemic()):
         for term in family.values():
             kind = "modality" if term.kind == "modality" else "term"
             for name in term.names(language):

@@ -395,3 +395,34 @@ def test_what_would_break_a_trainer_is_refused(
     with pytest.raises(DialogueError, match=what):
         export_run(build_run(said=said), tmp_path / "out", format=format)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_photograph_that_two_sets_share_is_never_parted(tmp_path: Path) -> None:
+    """The same bytes, or nearly the same picture, under two names in two sets."""
+    runs = []
+    for dataset in ("one", "two"):
+        folder = tmp_path / dataset
+        with Ledger(folder, write=True) as ledger:
+            ledger.begin_pass({"source": dataset, "photographs": str(folder)})
+            for n in range(20):
+                name = f"{n}.png"
+                own = 120 if dataset == "one" else 60
+                shared = f"{(n + 1) << (200 if n < 10 else own):064x}"
+                photograph = Photograph(dataset, "all", str(n), file=name, perceptual_hash=shared)
+                row = ledger.add_record(Record(photograph))
+                spoken = conversation(f"{dataset}/all/{n}", "instruction")
+                ledger.judge(row, spoken, b"hash", Verdict(kept=True))
+            ledger.finish_pass()
+        runs.append(folder)
+    report = export_run(
+        runs, tmp_path / "out", format="llava", fractions=(0.5, 0.0, 0.5), near_duplicate_bits=0
+    )
+    assert report.duplicates.across_datasets == 10
+    assert all(
+        report.splits.split_of[f"one/all/{n}"] == report.splits.split_of[f"two/all/{n}"]
+        for n in range(10)
+    )
+    images = {
+        row["image"] for f in (tmp_path / "out").glob("*.instruction.json") for row in rows_of(f)
+    }
+    assert {"one/0.png", "two/0.png"} <= images

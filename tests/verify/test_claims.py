@@ -132,3 +132,28 @@ def test_markdown_lists_are_read_line_by_line() -> None:
         ("finding", "glaucoma", "absent"),
         ("measurement", "crve_knudtson", 227.6),
     ]
+
+
+def test_health_said_in_any_words_is_a_claim() -> None:
+    for text in ("The retina looks normal.", "The optic disc appears healthy."):
+        assert ("finding", "normal_fundus", "present") in read(text)
+    assert read("左眼眼底正常。", "zh")[-1] == ("finding", "normal_fundus", "present")
+
+
+def test_respectively_pairs_numbers_with_their_quantities() -> None:
+    text = "CRAE and CRVE are 155.5 µm and 227.6 µm respectively."
+    assert read(text) == [
+        ("measurement", "crae_knudtson", 155.5),
+        ("measurement", "crve_knudtson", 227.6),
+    ]
+
+
+def test_a_systemic_diagnosis_is_a_claim_that_no_record_supports() -> None:
+    assert read("The patient has hypertension.") == [
+        ("finding", "systemic_hypertension", "present")
+    ]
+    assert read("This image has vascular dementia.") == [("finding", "dementia", "present")]
+
+
+def test_a_grade_without_a_scale_is_read_with_its_condition() -> None:
+    assert ("grade", "diabetic_retinopathy", 3) in read("DR grade 3 (severe NPDR).")

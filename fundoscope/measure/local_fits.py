@@ -1,0 +1,66 @@
+"""Smoothing of many curves at once by local parabolas, the ends included.
+
+Savitzky and Golay's filter: at every point a parabola is fitted to its neighbours. It keeps arcs
+where they are; a moving average would draw them towards their centre.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.ndimage import convolve1d
+
+from fundoscope.measure.skeleton import Floats, Ints
+
+
+def local_fits(values: Floats, first: Ints, half: int) -> tuple[Floats, Floats, Floats]:
+    """Return curves smoothed, with their first and second derivative by index.
+
+    Parameters
+    ----------
+    values : float array, shape (N, C)
+        Curve after curve; the points of one are equally spaced.
+    first : int array, shape (S + 1,)
+        Curve s holds the points first[s]:first[s + 1].
+    half : int
+        Points on either side that a parabola is fitted to. A curve with fewer than
+        `2 * half + 1` points gets one parabola.
+
+    Returns
+    -------
+    smooth, slope, bend : float arrays, shape (N, C)
+    """
+    window = 2 * half + 1
+    interior = _fit(window)[:, half]  # (3, window)
+    fits = np.stack([convolve1d(values, row[::-1], axis=0, mode="nearest") for row in interior])
+    length = np.diff(first)
+    for size in np.unique(np.minimum(length, window)):
+        if size == window:
+            long = length >= window
+            _overwrite(fits, values, first[:-1][long], window, slice(0, half))
+            _overwrite(fits, values, first[1:][long] - window, window, slice(half + 1, window))
+        else:
+            _overwrite(fits, values, first[:-1][length == size], int(size), slice(0, int(size)))
+    return fits[0], fits[1], fits[2]
+
+
+def _overwrite(fits: Floats, values: Floats, start: Ints, size: int, part: slice) -> None:
+    """Fit one parabola to `size` points from each start, and keep a part of it."""
+    index = np.arange(size)[:, None] + start  # (size, S)
+    kept, curves, columns = index[part], len(start), values.shape[1]
+    solve = _fit(size)[:, part].reshape(-1, size)  # (3 * kept, size)
+    fitted = solve @ values[index].reshape(size, -1)
+    fits[:, kept] = fitted.reshape(3, len(kept), curves, columns)
+
+
+@lru_cache(maxsize=128)
+def _fit(size: int) -> Floats:
+    """Parabola through `size` points: value, slope and bend at each from all, (3, size, size)."""
+    at = np.arange(size) - (size - 1) / 2
+    order = min(2, size - 1)
+    solve = np.linalg.pinv(np.vander(at, order + 1, increasing=True))  # (order + 1, size)
+    solve = np.vstack([solve, np.zeros((2 - order, size))])
+    value = np.vander(at, 3, increasing=True) @ solve
+    slope = solve[1] + 2 * at[:, None] * solve[2]
+    return np.stack([value, slope, np.broadcast_to(2 * solve[2], (size, size))])
