@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Conversation,
         Finding,
         Grade,
+        LeftOut,
         Lesion,
         Measured,
         Photograph,
@@ -39,18 +40,20 @@ if TYPE_CHECKING:
         Turn,
         Unmeasured,
     )
-    from fundoscope.verify.check import check_text, judge
+    from fundoscope.verify.check import Facts, check_text, judge
     from fundoscope.verify.claims import claims
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Conversation": "records",
+    "Facts": "verify.check",
     "Finding": "records",
     "FundoscopeError": "errors",
     "Grade": "records",
     "Job": "config",
     "Ledger": "ledger",
+    "LeftOut": "records",
     "Lesion": "records",
     "Measured": "records",
     "Photograph": "records",

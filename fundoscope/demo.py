@@ -9,6 +9,7 @@ from pathlib import Path
 from fundoscope.config import Job
 from fundoscope.converse.build import BuildReport, Progress, build
 from fundoscope.converse.jobs import TRACKS
+from fundoscope.errors import ConfigError
 from fundoscope.export.card import write_card
 from fundoscope.export.montage import draw_montage
 from fundoscope.export.run_files import DIALOGUES, write_run_files
@@ -60,8 +61,13 @@ def run_demo(
 
 
 def _job(folder: Path, photographs: Path | None, labels: Path | None) -> Job:
+    if photographs and labels is None:
+        raise ConfigError(
+            f"the labels of {photographs} are not given",
+            mend="give the label file too: make demo PHOTOS=DIR LABELS=FILE",
+        )
     if labels is None:
-        root = photographs or _drawn(folder / "phantoms")
+        root = _drawn(folder / "phantoms")
         return Job(source="phantoms", root=root, photographs=root / "photographs", tracks=TRACKS)
     return Job(
         source=recognise(labels),

@@ -213,7 +213,9 @@ RECIPES: tuple[tuple[int, Quality, Mapping[str, tuple[int, int]]], ...] = (
 4 rest on signs that are not drawn."""
 
 
-def write_phantoms(folder: Path, count: int, seed: int = 0, size_px: int = DRAWN_AT_PX) -> Path:
+def write_phantoms(
+    folder: Path | str, count: int, seed: int = 0, size_px: int = DRAWN_AT_PX
+) -> Path:
     """Write a labelled set of phantoms, as a user's own set would lie on disk.
 
     `photographs/NAME.jpg`; `lesions/NAME.png` (0 none, 1 microaneurysm, 2 haemorrhage, 3 hard
@@ -233,6 +235,7 @@ def write_phantoms(folder: Path, count: int, seed: int = 0, size_px: int = DRAWN
     Path
         `folder`, which `sources.get("phantoms")` reads.
     """
+    folder = Path(folder)
     for name in ("photographs", "lesions", "vessels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "labels.csv").unlink(missing_ok=True)  # not whole until it is written again

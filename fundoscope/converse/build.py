@@ -48,7 +48,7 @@ class BuildReport:
 
 
 def build(
-    job: Job, run: Path, *, command: str = "", progress: Progress | None = None
+    job: Job, run: Path | str, *, command: str = "", progress: Progress | None = None
 ) -> BuildReport:
     """Turn a source into verified dialogues, kept in the ledger of `run`.
 
@@ -62,7 +62,7 @@ def build(
     """
     started = time.monotonic()
     engine = _engine(job)
-    with Ledger(run, write=True) as ledger:
+    with Ledger(Path(run), write=True) as ledger:
         ledger.begin_pass(job.resolved() | {"command": command, "fundoscope": __version__})
         things = _looked_at(_records(job), ledger, job)
         composed = _compose_all(things, ledger, job, engine, progress)
@@ -173,7 +173,7 @@ def _compose_all(
         line, facts = record_to_json(thing), None
         for track in job.tracks:
             for language in job.languages:
-                asked = request_hash(line, job, track, language)
+                asked = request_hash(line, job, track, language, engine_version(engine, language))
                 if ledger.is_done(row, track, language, asked):
                     continue
                 facts = facts or Facts.of(thing)
@@ -190,7 +190,14 @@ def _compose_all(
     return composed
 
 
-def request_hash(record_line: bytes, job: Job, track: str, language: Language) -> bytes:
+def engine_version(engine: Engine, language: Language) -> str:
+    """Return what, besides its name, decides an engine's words: its attribute `version`."""
+    return prompt_version(language) if engine is compose else str(getattr(engine, "version", ""))
+
+
+def request_hash(
+    record_line: bytes, job: Job, track: str, language: Language, version: str
+) -> bytes:
     """Return the hash of all that decides an answer."""
-    asked = f"{job.engine}|{prompt_version(language)}|{job.seed}|{track}|{language}|".encode()
+    asked = f"{job.engine}|{version}|{job.seed}|{track}|{language}|".encode()
     return blake2b(asked + record_line, digest_size=16).digest()

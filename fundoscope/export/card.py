@@ -29,7 +29,7 @@ _SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6,
           (10**7, "1M<n<10M"), (10**8, "10M<n<100M"))  # fmt: skip
 
 
-def write_card(run: Path, out: Path | None = None) -> tuple[Path, Path]:
+def write_card(run: Path | str, out: Path | str | None = None) -> tuple[Path, Path]:
     """Write the HTML and the Markdown card of a run, and return their paths.
 
     The run is only read, its dialogues once; memory does not grow with their number. The same
@@ -49,7 +49,8 @@ def write_card(run: Path, out: Path | None = None) -> tuple[Path, Path]:
     TermError
         If the ledger uses a word that the vocabulary does not hold.
     """
-    folder = out or run
+    run = Path(run)
+    folder = Path(out or run)
     with Ledger(run) as ledger, text_tally() as texts:
         view = _view(ledger, texts)
     folder.mkdir(parents=True, exist_ok=True)

@@ -47,8 +47,8 @@ class ExportReport:
 
 
 def export_run(
-    run: Path | Sequence[Path],
-    out: Path,
+    run: Path | str | Sequence[Path],
+    out: Path | str,
     *,
     format: str,
     fractions: tuple[float, float, float] | None = None,
@@ -113,7 +113,7 @@ def export_run(
     if photographs not in ("none", "link", "copy"):
         raise ConfigError(f"no way {photographs!r} to place photographs", mend="none, link, copy")
     with ExitStack() as opened:
-        folders = [run] if isinstance(run, Path) else list(run)
+        folders = [Path(run)] if isinstance(run, Path | str) else list(run)
         ledgers = [opened.enter_context(Ledger(folder)) for folder in folders]
         for ledger in ledgers:
             _refuse_unfinished(ledger, allow_unfinished)
@@ -126,7 +126,7 @@ def export_run(
             seed=seed,
         )
         tally = _Tally()
-        with Delivery(out) as delivery:
+        with Delivery(Path(out)) as delivery:
             with writer(delivery) as add:
                 placing = _Placing(delivery, photographs, prefix, splits.split_of, len(ledgers) > 1)
                 for ledger in ledgers:
@@ -138,7 +138,7 @@ def export_run(
                             tally.count(placed)
             kept = sum(ledger.tally().kept for ledger in ledgers)
             tally.refuse_nothing(kept, languages, tracks)
-            report = _report(out, format, tally, splits, duplicates)
+            report = _report(Path(out), format, tally, splits, duplicates)
             jobs = [ledger.recall("job") for ledger in ledgers]
             job = jobs[0] if len(jobs) == 1 else jobs
             files = delivery.finish(_manifest(report, options, job))

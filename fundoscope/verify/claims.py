@@ -22,6 +22,9 @@ UNPLACED_NUMBER = "number"
 SOMEWHERE = "somewhere"
 """Value of a claim that places a lesion without a box."""
 
+SEVERITY_OF = "diabetic_retinopathy"
+"""The condition that words such as "severe" grade."""
+
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.#])[-−+]?\d+(?:\.\d+)?")
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:\.(?!\s|$)[^.!?。！？\n]*)*[.!?。！？\n]*")
 _LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)、]\s+|[-*•]\s+|#+\s+)")
@@ -333,6 +336,10 @@ def _read_grades(
                 taken.add(item.index)
                 graded.add(term)
                 context.claim("grade", term, "", (item.index,))
+        elif isinstance(item, Mention) and (word := item.of_kind("severity")):
+            if _graded_term(clause) == SEVERITY_OF:  # "diabetic retinopathy, which is severe"
+                graded.add(SEVERITY_OF)
+                context.claim("grade", SEVERITY_OF, word.level)
         elif isinstance(item, Mention) and (word := item.of_kind("level")):
             graded |= _read_level(item, word, position, cues, context)
     return graded

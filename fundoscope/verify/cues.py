@@ -107,3 +107,11 @@ CUES: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 """Cue phrases by language and by what they do."""
+
+SEVERITIES: Mapping[int, Mapping[Language, tuple[str, ...]]] = {
+    1: {"en": ("mild",), "zh": ("轻度",)},
+    2: {"en": ("moderate",), "zh": ("中度",)},
+    3: {"en": ("severe",), "zh": ("重度",)},
+    4: {"en": ("proliferative",), "zh": ("增殖期", "增殖性")},
+}
+"""Words of severity that grade diabetic retinopathy when they stand in its clause."""

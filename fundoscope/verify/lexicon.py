@@ -9,7 +9,7 @@ from functools import cache
 
 from fundoscope import terms
 from fundoscope.records import Language
-from fundoscope.verify.cues import CUES
+from fundoscope.verify.cues import CUES, SEVERITIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Word:
     """What a phrase of the text stands for; an ambiguous phrase stands for several."""
 
     kind: str
-    """`term`, `level`, `scale`, `quantity`, `vessels`, `zone`, `place`, `eye`, or a cue's name."""
+    """What kind of word: `term`, `level`, `scale`, `quantity`, `zone`, ..., or a cue's name."""
     id: str
     level: int = -1
 
@@ -118,6 +118,9 @@ def _phrases(language: Language) -> Iterator[tuple[str, Word]]:
         for id, names in table.items():
             for name in names[language]:
                 yield name, Word(kind, id)
+    for severity, names in SEVERITIES.items():
+        for name in names[language]:
+            yield name, Word("severity", "severity", severity)
     for cue, phrases in CUES[language].items():
         for phrase in phrases:
             yield phrase, Word(cue, cue)
