@@ -88,9 +88,12 @@ class _Tree:
         return segments_of(self.cut)
 
     def within(self, zone: Mask) -> _Tree:
-        """Return what a zone holds: its skeleton is cut before, and once more after."""
+        """Return what a zone holds of the vessels and of the skeleton without its junctions.
+
+        AutoMorph cuts once more; no pixel is left with more than two neighbours to be cut.
+        """
         skeleton = self.cut & zone
-        return _Tree(self.vessels & zone, skeleton, cut_at_junctions(skeleton))
+        return _Tree(self.vessels & zone, skeleton, skeleton)
 
 
 def _values(masks: MaskSet, um_per_px: float) -> dict[str, float]:

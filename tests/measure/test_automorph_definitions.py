@@ -166,6 +166,17 @@ def test_without_a_scale_nothing_is_measured() -> None:
     assert set(values.values()) == {None}
 
 
+def test_a_zone_is_divided_by_its_skeleton_without_junctions() -> None:
+    cross = np.zeros((SIDE, SIDE), dtype=np.bool_)
+    cross[449, 549:590] = cross[430:469, 569] = True  # 41 + 39 - 1 pixels, all in zone B
+    values = automorph_features(
+        replace(_photograph(), arteries=cross, automorph_skeletons={"arteries": cross})
+    )
+    assert values["Artery_Vessel_density_zone_b"] == 79 / SIDE**2
+    assert values["Artery_Average_width"] == pytest.approx(14)
+    assert values["Artery_Average_width_zone_b"] == pytest.approx(79 / 70 * 14)  # 9 are cut
+
+
 def test_one_pixel_of_artery_is_measured_where_it_can_be() -> None:
     pixel = np.zeros((SIDE, SIDE), dtype=np.bool_)
     pixel[100, 100] = True

@@ -60,4 +60,6 @@ def test_what_they_fill_in_is_unmeasured_with_its_reason() -> None:
     assert "too little" in _reason(replace(whole, veins=empty), "vessel_density", "veins", "whole")
     short = replace(whole, arteries=_mask(slice(300, 301), slice(330, 340)))
     assert "long enough" in _reason(short, "tortuosity_density", "arteries", "whole")  # theirs: 0
+    bare = replace(whole, automorph_skeletons={"arteries": empty})
+    assert "none of its skeleton" in _reason(bare, "average_width", "arteries", "whole")
     assert "fewer than six" in _reason(short, "crae_knudtson", "", "zone_c")

@@ -78,6 +78,19 @@ def test_a_right_angle_curves_in_one_point_by_a_quarter_of_its_second_difference
     assert squared_curvature_tortuosity(segments) == pytest.approx(0.25 / 0.5**1.5)
 
 
+def test_the_first_and_the_last_curvature_count_half() -> None:
+    corner = [(5, 3), (5, 4)] + [(5 + i, 4) for i in range(1, 16)]
+    segments = segments_of(_drawn(corner))
+    assert squared_curvature_tortuosity(segments) == pytest.approx(0.25 / 0.5**1.5 / 2)
+
+
+def test_what_is_cut_has_nothing_left_to_cut() -> None:
+    speckle = np.random.default_rng(4).random((60, 60)) < 0.4
+    cut = cut_at_junctions(speckle)
+    assert cut.any()
+    assert (cut_at_junctions(cut) == cut).all()
+
+
 def test_a_zigzag_of_straight_pieces_has_the_density_of_its_turns_alone() -> None:
     cols = [5, 6, 7, 8, 7, 6, 5, 6, 7, 8, 7, 6, 5, 6, 7, 8]  # turns at 3, 6, 9, 12
     points = [(2 + i, col) for i, col in enumerate(cols)]

@@ -44,7 +44,7 @@ def test_an_empty_a_full_and_a_box_shaped_mask_have_none() -> None:
 def test_boxes_reach_over_the_edge() -> None:
     vessels = _empty()
     vessels[:, 911] = True
-    # 912 = 512 + 400: two boxes of 512, then 4, 8, 15 (256 * 4 > 912: 4), ... by rounding up
+    # one column of boxes, the last of each size reaching over the lower edge
     counts = [-(-SIDE // side) for side in (512, 256, 128, 64, 32, 16, 8, 4)]
     sides = [512, 256, 128, 64, 32, 16, 8, 4]
     slope = np.polyfit(np.log(sides), np.log(counts), 1)[0]

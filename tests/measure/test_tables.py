@@ -82,6 +82,6 @@ def test_automorphs_tables_that_fail_leave_nothing_behind(tmp_path: Path) -> Non
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'.xlsx'") as caught:
+    with pytest.raises(ConfigError, match=r"'\.xlsx'") as caught:
         write_tidy([], tmp_path / "table.xlsx")
     assert ".csv" in str(caught.value)
