@@ -20,8 +20,10 @@ from fundoscope.records import Language
 Kind = Literal["condition", "lesion", "anatomy", "modality", "systemic"]
 UNIT_WORDS: Mapping[str, str] = {
     "um": "µm", "mm": "mm", "px": "px", "deg": "°", "D": "D", "%": "%", "1": "",
+    "DD": "DD", "mm2": "mm²", "DD2": "DD²", "px2": "px²", "1/mm": "mm⁻¹", "1/DD": "DD⁻¹",
+    "1/px": "px⁻¹", "1/mm2": "mm⁻²", "1/DD2": "DD⁻²", "1/px2": "px⁻²",
 }  # fmt: skip
-"""How a unit is written, in either language."""
+"""How a unit is written, in either language. DD is the diameter of the optic disc."""
 
 VESSELS: Mapping[str, Mapping[Language, tuple[str, ...]]] = {
     "all": {

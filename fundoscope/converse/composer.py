@@ -371,6 +371,8 @@ def _no_lesions(speaker: _Speaker) -> str:
     if not unseen:  # a normal fundus has none of them
         normal = [s for s in speaker.of("finding") if s.term == "normal_fundus"]
         return speaker.say(normal)
-    kinds = sorted(speaker.random.sample(unseen, speaker.random.randint(1, len(unseen))))
+    kinds = sorted(
+        speaker.random.sample(unseen, speaker.random.randint(min(3, len(unseen)), len(unseen)))
+    )
     refused = [Statement("finding", kind, "not_assessed") for kind in kinds]
     return speaker.joined([speaker.say(refused), speaker.tail("no_boxes")])

@@ -26,7 +26,7 @@ from fundoscope.measure.tortuosity import pieces
 from fundoscope.measure.zones import Region
 
 WIDEST = 6
-CROSSES = 0.5
+CROSSES = 1 / 3
 """A vessel counts in a zone where it runs through at least this share of the ring's breadth."""
 STRAIGHT_ON = np.radians(60.0)
 """Two pieces that meet are one vessel where the way turns by less than this."""
@@ -118,9 +118,7 @@ def _vessels(line: Centreline, start: Ints, stop: Ints) -> list[list[int]]:
     return list(chains.values())
 
 
-def _meetings(
-    line: Centreline, start: Ints, stop: Ints
-) -> dict[int, list[tuple[int, Floats]]]:
+def _meetings(line: Centreline, start: Ints, stop: Ints) -> dict[int, list[tuple[int, Floats]]]:
     """Junctions at which pieces end, with the direction in which each leaves."""
     segment = line.segment
     found: dict[int, list[tuple[int, Floats]]] = {}

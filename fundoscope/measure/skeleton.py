@@ -92,10 +92,11 @@ def _thinned(part: Mask, radius: Floats) -> Mask:
     """
     bones: Mask = skeletonize(part)
     away = cv2.distanceTransform((~bones).view(np.uint8), cv2.DIST_L2, 3)
-    far = part & (away > np.maximum(3.0, 1.5 * radius + 1))
-    if np.count_nonzero(far) >= LOST_PIXELS:
+    far = np.flatnonzero((away > 3) & part)
+    far = far[away.ravel()[far] > 1.5 * radius.ravel()[far] + 1]
+    if len(far) >= LOST_PIXELS:
         ridge = radius >= cv2.dilate(radius, np.ones((3, 3), np.uint8))
-        if np.count_nonzero(far & ridge) >= LOST_PIXELS:
+        if np.count_nonzero(ridge.ravel()[far]) >= LOST_PIXELS:
             lee: Mask = skeletonize(part, method="lee").astype(bool)
             return lee
     return bones

@@ -197,6 +197,10 @@ def _angle(angles: Sequence[float]) -> Measured | Unmeasured:
     """Return RBAD's mean angle: of one run, or the mean of the runs with their range."""
     mean = sum(angles) / len(angles)
     if not 0 < mean <= 180:
-        return Unmeasured("branching_angle", f"RBAD gave {mean:g} degrees", tool="RBAD")
+        return Unmeasured(
+            "branching_angle", f"RBAD gave {mean:g} degrees", tool="RBAD", of="all", where="whole"
+        )
     spread = max(angles) - min(angles) if len(angles) > 1 else None
-    return Measured("branching_angle", mean, "deg", tool="RBAD", repeatability=spread)
+    return Measured(
+        "branching_angle", mean, "deg", tool="RBAD", of="all", where="whole", repeatability=spread
+    )

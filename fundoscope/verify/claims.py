@@ -31,14 +31,16 @@ _LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)、]\s+|[-*•]\s+|#+\s+)")
 _BOX = re.compile(r"[\[(<]\s*#\s*[,，]\s*#\s*[,，]\s*#\s*[,，]\s*#\s*[\])>]")
 _SPAN = re.compile(r"#\s*(?:[–—~]|至|到|to\b)?\s*#")
 _UNIT = re.compile(
-    r"\s?(µm|μm|um\b|microns?\b|micrometers?\b|micrometres?\b|微米|mm\b|毫米|px\b|pixels?\b|像素"
+    r"\s?((?:mm|dd|px)(?:²|⁻[¹²])|dd\b|µm|μm|um\b|microns?\b|micrometers?\b|micrometres?\b|微米|mm\b|毫米|px\b|pixels?\b|像素"
     r"|°|degrees?\b|度|d\b|diopters?\b|dioptres?\b|屈光度|%|percent\b|per cent\b)"
 )
 _UNITS = {
     "µm": "um", "μm": "um", "um": "um", "micron": "um", "微米": "um", "mm": "mm", "毫米": "mm",
     "px": "px", "pixel": "px", "像素": "px", "°": "deg", "degree": "deg", "度": "deg", "d": "D",
     "diopter": "D", "dioptre": "D", "屈光度": "D", "%": "%", "percent": "%", "per cent": "%",
-    "micrometer": "um", "micrometre": "um",
+    "micrometer": "um", "micrometre": "um", "dd": "DD", "mm²": "mm2", "dd²": "DD2", "px²": "px2",
+    "mm⁻¹": "1/mm", "dd⁻¹": "1/DD", "px⁻¹": "1/px", "mm⁻²": "1/mm2", "dd⁻²": "1/DD2",
+    "px⁻²": "1/px2",
 }  # fmt: skip
 _COUNTER = re.compile(r"\s?(处|个|枚|片)")
 

@@ -260,7 +260,7 @@ def test_runs_of_rbad_are_averaged_and_their_range_kept(tmp_path: Path) -> None:
     file.write_text("file,avg_angle,seed\na.gif,70,0\na.gif,73,1\na.gif,73,2\n")
     (found,) = join_features([record("x", "a.png")], [FeatureTable(file)])
     assert found.measurements == (
-        Measured("branching_angle", 72, "deg", tool="RBAD", repeatability=3),
+        Measured("branching_angle", 72, "deg", "RBAD", of="all", where="whole", repeatability=3),
     )
 
 
