@@ -22,6 +22,8 @@ from fundoscope.records import (
 )
 
 _LESIONS = ("microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate")
+_DRAWN = ("crae", "crve", "avr", "disc", "cup", "cdr", "spherical")
+"""With those of vessels, about what AutoMorph gives for a photograph."""
 _NOT_DRAWN = ("normal_fundus", "abnormality", "diabetic_retinopathy")
 
 
@@ -106,6 +108,8 @@ def _box(rng: random.Random) -> tuple[float, float, float, float]:
 def _measurements(rng: random.Random) -> dict[str, object]:
     found: list[Measured | Unmeasured] = []
     for quantity in terms.quantities().values():
+        if not (quantity.vessels or quantity.id.startswith(_DRAWN)):
+            continue
         for of in ("all", "arteries", "veins") if quantity.vessels else ("",):
             for where in ("whole", "zone_b") if quantity.vessels else ("",):
                 if rng.random() < 0.1:

@@ -39,7 +39,7 @@ PROBES = (
 )  # fmt: skip
 """Conditions that a layperson asks about, drawn without looking at the record."""
 _CALIBRES = ("crae", "crve", "avr")
-_DISC = ("disc_", "cup_", "cdr_")
+_DISC = ("disc_", "cup_", "cdr_", "rim_", "fovea_")
 _LESION_KINDS = ("microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate")
 _CALIBRE_QUANTITIES = ("crae_knudtson", "crve_knudtson", "avr_knudtson")
 _DISC_QUANTITIES = ("cdr_vertical", "cdr_horizontal", "disc_height")
@@ -110,14 +110,11 @@ class _Speaker:
         self.language = language
         self.random = random_
         self.pick: Pick = random_.choice
-        self._by_aspect: dict[str, list[Statement]] = {}
-        for statement in facts.said:
-            self._by_aspect.setdefault(statement.aspect, []).append(statement)
 
     def of(self, *aspects: str) -> list[Statement]:
         """Return the statements of some aspects."""
         if len(aspects) == 1:
-            return list(self._by_aspect.get(aspects[0], ()))
+            return list(self.facts.by_aspect.get(aspects[0], ()))
         return [s for s in self.facts.said if s.aspect in aspects]
 
     def say(self, chosen: Sequence[Statement]) -> str:
@@ -255,19 +252,22 @@ def _measured_groups(speaker: _Speaker) -> list[list[Statement]]:
     groups: dict[tuple[str, str, str], list[Statement]] = {}
     for s in speaker.of("measurement"):
         if s.value != UNMEASURED:
-            groups.setdefault((_family(s), s.of, s.where), []).append(s)
+            groups.setdefault((_family(s.term, s.where), s.of, s.where), []).append(s)
     return list(groups.values())
 
 
-def _family(statement: Statement) -> str:
+@cache
+def _family(quantity: str, where: str) -> str:
     """Return the topic under which a quantity is asked for."""
-    if statement.term.startswith(_CALIBRES):
+    if quantity.startswith(_CALIBRES):
         return "calibre"
-    if statement.term.startswith(_DISC):
+    if quantity.startswith(_DISC):
         return "disc"
-    if statement.term.startswith("spherical"):
+    if quantity.startswith("spherical"):
         return "refraction"
-    return "zones" if statement.where in ("zone_b", "zone_c") else "vessels"
+    if quantity.startswith(tuple(terms.lesions())):
+        return "spread"
+    return "zones" if where in ("zone_b", "zone_c") else "vessels"
 
 
 def _some(speaker: _Speaker, group: list[Statement]) -> list[Statement]:
@@ -281,7 +281,7 @@ def _some(speaker: _Speaker, group: list[Statement]) -> list[Statement]:
 def _measured_topics(speaker: _Speaker) -> list[Topic]:
     families: dict[str, list[list[Statement]]] = {}
     for group in _measured_groups(speaker):
-        families.setdefault(_family(group[0]), []).append(group)
+        families.setdefault(_family(group[0].term, group[0].where), []).append(group)
 
     def answer(groups: list[list[Statement]]) -> str:
         count = min(len(groups), speaker.random.randint(1, 2))
@@ -304,7 +304,9 @@ def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
     yield Topic("scope", lambda: _scope_answer(speaker))
     if not _condition_statements(speaker):
         yield Topic("condition", lambda: _no_diagnosis(speaker))
-    measured = {_family(s) for s in speaker.of("measurement") if s.value != UNMEASURED}
+    measured = {
+        _family(s.term, s.where) for s in speaker.of("measurement") if s.value != UNMEASURED
+    }
     if "calibre" not in measured:  # asked for figures in general only where there are none
         topic = "calibre" if measured & {"vessels", "zones"} else "ask_vessels"
         yield Topic(topic, partial(_no_figures, speaker, _CALIBRE_QUANTITIES))

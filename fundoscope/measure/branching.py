@@ -21,13 +21,14 @@ from fundoscope.measure.skeleton import FREE, Floats, Ints, Mask
 
 WALLS_PX = 2.0
 """A branch's direction is taken from so far beyond the largest disc at the junction ..."""
-REACH_PX, REACH_WIDTHS = 24.0, 2.5
+REACH_PX, REACH_WIDTHS = 22.0, 2.5
 """... over the longer of so many pixels and so many of its widths, as far as the branch goes."""
 LEAST_REACH_PX = 6.0
 """Shorter branches have no direction."""
-CLEARLY_WIDER = 1.1
-"""The trunk is the widest of three vessels where it is this much wider than the next; otherwise the
-one that lies opposite to the other two."""
+SPREAD_DEG, CLEARLY_WIDER = 100.0, 1.1
+"""The trunk lies opposite to the other two, which then are the nearest to each other. Where even
+these are so far apart, the widest is the trunk if it is so much wider than the next. (To go by
+width first made 15 % of the angles on DRIVE larger than 120 degrees; this rule, 1 %.)"""
 LARGEST_EXPONENT = 20.0
 
 
@@ -133,7 +134,9 @@ def _branchings(place: Floats, ways: Floats, widths: Floats) -> Branchings:
     """Tell trunk and children apart, (B, 3, 2) and (B, 3), and measure between the children."""
     order = np.argsort(-np.nan_to_num(widths), axis=1, kind="stable")
     ordered = np.take_along_axis(widths, order, axis=1)
-    trunk = np.where(ordered[:, 0] > CLEARLY_WIDER * ordered[:, 1], order[:, 0], _opposite(ways))
+    opposite, spread_deg = _opposite(ways)
+    by_width = (spread_deg > SPREAD_DEG) & (ordered[:, 0] > CLEARLY_WIDER * ordered[:, 1])
+    trunk = np.where(by_width, order[:, 0], opposite)
     # children in the order of their widths
     children = order[order != trunk[:, None]].reshape(-1, 2)
     index: Ints = np.column_stack([trunk, children])
@@ -144,9 +147,10 @@ def _branchings(place: Floats, ways: Floats, widths: Floats) -> Branchings:
     return Branchings(place, angle, widths[:, 0], widths[:, 1:], ways)
 
 
-def _opposite(ways: Floats) -> Ints:
-    """Which of three lies opposite to the other two, that is, they are nearest to each other."""
+def _opposite(ways: Floats) -> tuple[Ints, Floats]:
+    """Which of three lies opposite to the other two, and the angle between these, degrees."""
     between = np.stack(
         [(ways[:, (i + 1) % 3] * ways[:, (i + 2) % 3]).sum(axis=1) for i in range(3)], axis=1
     )
-    return np.argmax(between, axis=1)
+    nearest = np.degrees(np.arccos(np.clip(between.max(axis=1, initial=-1), -1, 1)))
+    return np.argmax(between, axis=1), nearest

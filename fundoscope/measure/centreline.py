@@ -22,11 +22,11 @@ DIRECTION_HALF = 6
 PATH_HALF = 4
 """Half window, pixels, that smooths the middle between the walls."""
 CURVE_HALF, LONG_CURVE_HALF = 10, 20
-"""Half windows, pixels, that curvature is fitted in. At a half window n an arc of radius R loses
-n**2 / (14 R**2) of its curvature, and noise falls with n**2.5."""
-GENTLE, ALIKE_PX = 0.5, 0.3
-"""The long window serves where an arc turns by less than this, radians, over its half, and where
-both windows see the same line: a vessel that winds keeps the short one."""
+"""Half windows, pixels, in which a straight line is fitted to the direction: its slope is the
+curvature, exact for an arc whatever the window; noise falls with the window to the power 1.5."""
+GENTLE, ALIKE = 1.0, 0.06
+"""The long window serves where the vessel turns by less than the one over its half, and where both
+windows see the same direction to within the other, radians: a vessel that winds keeps the short."""
 CLEAR_OF_JUNCTION_PX = 1.5
 """Within the radius of a junction and so much more a wall belongs to two vessels."""
 FURTHEST_PX = 2.0
@@ -102,7 +102,7 @@ def centreline(mask: Mask) -> Centreline:
     points, width = _to_the_middle(soft, points, radius, clear, first, ends)
     curvature, tangent = _curvature(points, clear, first)
     points = _drawn_to_the_end(soft, points, clear, radius, first, ends, curvature, tangent)
-    smooth, slope, _ = local_fits(points, first, PATH_HALF)
+    smooth, slope = local_fits(points, first, PATH_HALF)
     for index in (first[:-1], first[1:] - 1):  # smoothing must not shorten a segment
         smooth[index] = points[index]
     return Centreline(
@@ -146,7 +146,7 @@ def _at_equal_steps(paths: PixelPaths) -> tuple[Ints, Floats, Floats]:
     ends = paths.ends[keep]
     if len(start) == 1:
         return start, pixels, radius
-    straight, _, _ = local_fits(pixels, start, STAIRCASE_HALF)
+    straight, _ = local_fits(pixels, start, STAIRCASE_HALF)
     # the junction's centre goes before the first and behind the last pixel of a path
     places = np.concatenate([start[1:], start[:-1]])  # at one place, ends come before starts
     junction = np.concatenate([ends[:, 1], ends[:, 0]])
@@ -212,7 +212,7 @@ def _to_the_middle(
 
     Returns points (N, 2) and the distance of the walls (N,).
     """
-    points, slope, _ = local_fits(points, first, DIRECTION_HALF)
+    points, slope = local_fits(points, first, DIRECTION_HALF)
     normal = _normal(_unit(slope))
     aside = wall_distance(soft, points, normal, radius)
     other = wall_distance(soft, points, -normal, radius)
@@ -271,22 +271,18 @@ def _turned(steps: Floats, angle: Floats) -> Floats:
 
 def _curvature(points: Floats, clear: Mask, first: Ints) -> tuple[Floats, Floats]:
     """Curvature and tangent of the clear parts, shapes (N,) and (N, 2); NaN elsewhere."""
-    own_first = np.concatenate([[0], np.cumsum(clear)])[first]
+    own_first = np.unique(np.concatenate([[0], np.cumsum(clear)])[first])
     curvature, tangent = np.full(len(points), np.nan), np.full(points.shape, np.nan)
     if not clear.any():
         return curvature, tangent
-    own_first = np.unique(own_first)
-    line, slope, bend = local_fits(points[clear], own_first, CURVE_HALF)
-    bent = _bent(slope, bend)
-    far_line, far_slope, far_bend = local_fits(points[clear], own_first, LONG_CURVE_HALF)
-    far_bent = _bent(far_slope, far_bend)
-    gentle = np.abs(far_bent) * LONG_CURVE_HALF < GENTLE
-    gentle &= np.hypot(*(far_line - line).T) < ALIKE_PX
-    curvature[clear] = np.where(gentle, far_bent, bent)
-    tangent[clear] = _unit(np.where(gentle[:, None], far_slope, slope))
+    smooth, slope = local_fits(points[clear], own_first, PATH_HALF)
+    direction = np.unwrap(np.arctan2(slope[:, 0], slope[:, 1]))[:, None]
+    near, turn = local_fits(direction, own_first, CURVE_HALF, order=1)
+    far, far_turn = local_fits(direction, own_first, LONG_CURVE_HALF, order=1)
+    gentle = (np.abs(far_turn) * LONG_CURVE_HALF < GENTLE) & (np.abs(far - near) < ALIKE)
+    count = np.diff(own_first)
+    step = _along(smooth, own_first)[own_first[1:] - 1] / np.maximum(count - 1, 1)
+    turn, angle = (np.where(gentle, a, b)[:, 0] for a, b in ((far_turn, turn), (far, near)))
+    curvature[clear] = turn / np.repeat(np.maximum(step, 1e-9), count)
+    tangent[clear] = np.column_stack([np.sin(angle), np.cos(angle)])
     return curvature, tangent
-
-
-def _bent(slope: Floats, bend: Floats) -> Floats:
-    turn = slope[:, 1] * bend[:, 0] - slope[:, 0] * bend[:, 1]
-    return turn / np.maximum(np.hypot(*slope.T), 1e-9) ** 3

@@ -22,6 +22,9 @@ class Lesions:
     """Of each, the pixel nearest to the fovea, (row, col), shape (K, 2); the centres where the
     fovea is not known."""
 
+    boxes: Floats
+    """First and last (row, col) pixel of each, shape (K, 2, 2)."""
+
     @property
     def count(self) -> int:
         """How many there are; 0 is a real zero."""
@@ -56,4 +59,6 @@ def lesions_of(mask: Mask, fovea: tuple[float, float] | None = None) -> Lesions:
         away = np.hypot(rows - fovea[0], cols - fovea[1])
         order = np.argsort(-away, kind="stable")  # the nearest pixel of each is written last
         nearest[labels[rows, cols][order] - 1] = np.column_stack([rows, cols])[order]
-    return Lesions(centres, stats[1:, cv2.CC_STAT_AREA].astype(int), nearest)
+    left, top, width, height, area = stats[1:].T
+    boxes = np.stack([[top, left], [top + height - 1, left + width - 1]]).transpose(2, 0, 1)
+    return Lesions(centres, area.astype(int), nearest, boxes.astype(float))

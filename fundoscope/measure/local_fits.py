@@ -14,8 +14,8 @@ from scipy.ndimage import convolve1d
 from fundoscope.measure.skeleton import Floats, Ints
 
 
-def local_fits(values: Floats, first: Ints, half: int) -> tuple[Floats, Floats, Floats]:
-    """Return curves smoothed, with their first and second derivative by index.
+def local_fits(values: Floats, first: Ints, half: int, order: int = 2) -> tuple[Floats, Floats]:
+    """Return curves smoothed, with their slope by index.
 
     Parameters
     ----------
@@ -26,41 +26,46 @@ def local_fits(values: Floats, first: Ints, half: int) -> tuple[Floats, Floats, 
     half : int
         Points on either side that a parabola is fitted to. A curve with fewer than
         `2 * half + 1` points gets one parabola.
+    order : int
+        2 for parabolas, 1 for straight lines.
 
     Returns
     -------
-    smooth, slope, bend : float arrays, shape (N, C)
+    smooth, slope : float arrays, shape (N, C)
     """
     window = 2 * half + 1
-    interior = _fit(window)[:, half]  # (3, window)
+    interior = _fit(window, order)[:, half]  # (2, window)
     fits = np.stack([convolve1d(values, row[::-1], axis=0, mode="nearest") for row in interior])
     length = np.diff(first)
     for size in np.unique(np.minimum(length, window)):
         if size == window:
             long = length >= window
-            _overwrite(fits, values, first[:-1][long], window, slice(0, half))
-            _overwrite(fits, values, first[1:][long] - window, window, slice(half + 1, window))
+            _overwrite(fits, values, first[:-1][long], _fit(window, order), slice(0, half))
+            _overwrite(
+                fits, values, first[1:][long] - window, _fit(window, order), slice(half + 1, window)
+            )
         else:
-            _overwrite(fits, values, first[:-1][length == size], int(size), slice(0, int(size)))
-    return fits[0], fits[1], fits[2]
+            _overwrite(
+                fits, values, first[:-1][length == size], _fit(int(size), order), slice(None)
+            )
+    return fits[0], fits[1]
 
 
-def _overwrite(fits: Floats, values: Floats, start: Ints, size: int, part: slice) -> None:
-    """Fit one parabola to `size` points from each start, and keep a part of it."""
+def _overwrite(fits: Floats, values: Floats, start: Ints, solve: Floats, part: slice) -> None:
+    """Fit one parabola to the points from each start, and keep a part of it."""
+    size = solve.shape[-1]
     index = np.arange(size)[:, None] + start  # (size, S)
     kept, curves, columns = index[part], len(start), values.shape[1]
-    solve = _fit(size)[:, part].reshape(-1, size)  # (3 * kept, size)
-    fitted = solve @ values[index].reshape(size, -1)
-    fits[:, kept] = fitted.reshape(3, len(kept), curves, columns)
+    fitted = solve[:, part].reshape(-1, size) @ values[index].reshape(size, -1)
+    fits[:, kept] = fitted.reshape(2, len(kept), curves, columns)
 
 
 @lru_cache(maxsize=128)
-def _fit(size: int) -> Floats:
-    """Parabola through `size` points: value, slope and bend at each from all, (3, size, size)."""
+def _fit(size: int, order: int) -> Floats:
+    """Curve through `size` points: value and slope at each from all, (2, size, size)."""
     at = np.arange(size) - (size - 1) / 2
-    order = min(2, size - 1)
+    order = min(order, size - 1)
     solve = np.linalg.pinv(np.vander(at, order + 1, increasing=True))  # (order + 1, size)
     solve = np.vstack([solve, np.zeros((2 - order, size))])
     value = np.vander(at, 3, increasing=True) @ solve
-    slope = solve[1] + 2 * at[:, None] * solve[2]
-    return np.stack([value, slope, np.broadcast_to(2 * solve[2], (size, size))])
+    return np.stack([value, solve[1] + 2 * at[:, None] * solve[2]])

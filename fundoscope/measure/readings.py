@@ -74,7 +74,7 @@ class Ruler:
             base = "um" if kind == "width" else "mm"
             per_px = self.scale.um_per_px if kind == "width" else self.scale.mm_per_px
             return NAMES[power].format(base), per_px**power, str(self.scale)
-        if self.disc_diameter_px is not None and kind != "width":
+        if self.disc_diameter_px is not None and kind not in ("width", "area"):  # not by itself
             words = f"disc diameter {self.disc_diameter_px:.1f} px"
             return NAMES[power].format("DD"), self.disc_diameter_px**-power, words
         return NAMES[power].format("px"), 1.0, "no scale was given"

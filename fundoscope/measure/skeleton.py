@@ -91,12 +91,15 @@ def _thinned(part: Mask, radius: Floats) -> Mask:
     Zhang's eats a straight diagonal vessel of even width from its ends, all of it at times.
     """
     bones: Mask = skeletonize(part)
-    away = cv2.distanceTransform((~bones).view(np.uint8), cv2.DIST_L2, 3)
-    far = np.flatnonzero((away > 3) & part)
-    far = far[away.ravel()[far] > 1.5 * radius.ravel()[far] + 1]
+    block = np.ones((7, 7), np.uint8)
+    near = cv2.dilate(bones.view(np.uint8), block)
+    far = np.flatnonzero(part & (near == 0))  # walls of wide vessels, mostly
+    widest = cv2.dilate(radius, block[:3, :3]).ravel()[far]
+    far = far[radius.ravel()[far] >= widest]
     if len(far) >= LOST_PIXELS:
-        ridge = radius >= cv2.dilate(radius, np.ones((3, 3), np.uint8))
-        if np.count_nonzero(ridge.ravel()[far]) >= LOST_PIXELS:
+        away = cv2.distanceTransform((~bones).view(np.uint8), cv2.DIST_L2, 3)
+        lost = away.ravel()[far] > 1.5 * radius.ravel()[far] + 1
+        if np.count_nonzero(lost) >= LOST_PIXELS:
             lee: Mask = skeletonize(part, method="lee").astype(bool)
             return lee
     return bones

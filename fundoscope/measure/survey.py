@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from fundoscope.errors import ConfigError
 from fundoscope.measure.disc import Outline, cup_in, outline
 from fundoscope.measure.mask_folders import MaskSet
@@ -16,6 +14,7 @@ from fundoscope.measure.place_readings import (
     lesion_readings,
 )
 from fundoscope.measure.readings import Reading, Ruler
+from fundoscope.measure.repeatability import with_repeatability
 from fundoscope.measure.vessel_readings import VesselMap, equivalents
 from fundoscope.measure.zones import LEAST_VISIBLE, ZONE_RADII, Region, whole_field, zone
 from fundoscope.records import Measured, Unmeasured
@@ -46,12 +45,11 @@ def survey(masks: MaskSet, repeats: int = 0) -> tuple[Measured | Unmeasured, ...
             where="a survey",
             mend="8 repeats give a usable figure",
         )
-    if repeats:
-        from fundoscope.measure.repeatability import with_repeatability  # it surveys, too
+    values = _survey_once(masks)
+    return with_repeatability(masks, values, repeats, _survey_once) if repeats else values
 
-        return with_repeatability(masks, repeats)
-    if masks.shape is None:
-        masks = MaskSet(name=masks.name, vessels=np.zeros((1, 1), bool), scale=masks.scale)
+
+def _survey_once(masks: MaskSet) -> tuple[Measured | Unmeasured, ...]:
     disc = outline(masks.disc, "optic disc")
     diameter = disc.diameter_px if isinstance(disc, Outline) else None
     ruler = Ruler(masks.scale, diameter)

@@ -26,6 +26,8 @@ SHORTEST_PX = 10.0
 """Shorter pieces are left out: their winding is that of the pixels."""
 SHORTEST_CURVED_PX = 2.0 * CURVE_HALF
 """Where curvature counts, a piece must be as long as the window that it is fitted in."""
+TIGHTEST = 0.5
+"""Widths of a vessel by the radius of its bend."""
 LEAST_TURN = np.radians(5.0)
 """A vessel bends to the other side where it then turns by at least this much."""
 
@@ -54,7 +56,10 @@ def tortuosity(line: Centreline, inside: Mask) -> Tortuosity:
     """
     arc, chord = arc_and_chord(line, *pieces(line, inside))
     long = (arc >= SHORTEST_PX) & (chord >= 1)  # a ring has no chord
-    start, stop = pieces(line, inside & line.clear)  # a junction bends the line, not the vessel
+    # a junction bends the line, not the vessel; nor does a vessel bend tighter than it is wide:
+    # there the line has gone over to another
+    bent = np.abs(line.curvature) * np.nan_to_num(line.width_px)
+    start, stop = pieces(line, inside & line.clear & (bent <= TIGHTEST))
     clear_arc, _ = arc_and_chord(line, start, stop)
     curved = clear_arc >= SHORTEST_CURVED_PX
     start, stop, clear_arc = start[curved], stop[curved], clear_arc[curved]
@@ -112,7 +117,7 @@ def _turn_curves(line: Centreline, start: Ints, stop: Ints) -> tuple[Ints, Ints,
     """Cut pieces where they begin to bend to the other side: piece, begin, end of every curve."""
     length = stop - start
     piece = np.repeat(np.arange(len(start)), length)
-    index = np.concatenate([np.arange(a, b) for a, b in zip(start, stop, strict=True)])
+    index = np.arange(length.sum()) + np.repeat(start - np.cumsum(length) + length, length)
     bend = np.nan_to_num(line.curvature[index])
     side = np.sign(bend)
     cuts = np.flatnonzero((np.diff(side) != 0) | (np.diff(piece) != 0)) + 1

@@ -76,7 +76,13 @@ class VesselMap:
     def readings(self, region: Region | str, where: str) -> Iterator[Reading]:
         """Yield every quantity in a region, or the reason why there is no such region."""
         problem = self.problem or (region if isinstance(region, str) else "")
-        if isinstance(region, str) or problem or self.line is None or self.forks is None or self.mask is None:
+        if (
+            isinstance(region, str)
+            or problem
+            or self.line is None
+            or self.forks is None
+            or self.mask is None
+        ):
             yield from self._none(problem, where)
             return
         part = region.cut(self.mask)

@@ -17,6 +17,8 @@ from fundoscope.measure.skeleton import Floats, Mask
 
 BLUR_PX = 0.7
 """Spreads the staircase of the edge; keeps two vessels apart that a gap of 3 pixels separates."""
+MARGIN_PX = 4
+"""Room for the blurred edge of a vessel that leaves the photograph."""
 STEP_PX = 0.5
 INWARD_PX, OUTWARD_PX = 2.5, 4.0
 """Around the distance that the mask's distance transform gives, where the wall is sought."""
@@ -29,18 +31,18 @@ class SoftMask:
     """A mask, blurred a little, that can be read between its pixels; outside it is 0."""
 
     values: npt.NDArray[np.float32]
+    """With `MARGIN_PX` empty pixels around it."""
 
     @classmethod
     def of(cls, mask: Mask) -> SoftMask:
-        soft = cv2.GaussianBlur(
-            mask.view(np.uint8).astype(np.float32), (0, 0), BLUR_PX, borderType=cv2.BORDER_CONSTANT
-        )
-        return cls(soft)
+        hard = np.pad(mask.view(np.uint8).astype(np.float32), MARGIN_PX)
+        return cls(cv2.GaussianBlur(hard, (0, 0), BLUR_PX))
 
     def along(self, points: Floats, direction: Floats, reach: Floats) -> Floats:
         """Return the values on lines: (N, 2) points, (N, 2) directions, (N, K) how far -> (N, K)."""
         rows, cols = (
-            points[:, k, None].astype(np.float32) + reach * direction[:, k, None].astype(np.float32)
+            (points[:, k, None] + MARGIN_PX).astype(np.float32)
+            + reach * direction[:, k, None].astype(np.float32)
             for k in (0, 1)
         )
         values: npt.NDArray[np.float32] = np.empty(rows.shape, np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from fundoscope import terms
 from fundoscope.describe.statements import place, statements
@@ -47,6 +48,14 @@ class Facts:
         """Lay out a record."""
         said = statements(record)
         return cls(record, said, frozenset(said), _status(record))
+
+    @cached_property
+    def by_aspect(self) -> Mapping[str, tuple[Statement, ...]]:
+        """The record's statements of each aspect, in order."""
+        found: dict[str, list[Statement]] = {}
+        for statement in self.said:
+            found.setdefault(statement.aspect, []).append(statement)
+        return {aspect: tuple(said) for aspect, said in found.items()}
 
     def status_of(self, term: str) -> str | None:
         """Return what the record says or implies of a term; None where nobody looked."""
