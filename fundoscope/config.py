@@ -26,7 +26,7 @@ class Job(BaseModel):
     photographs: Path | None = None
     """Folder of the photographs, when it is not `root`."""
     features: tuple[str, ...] = ()
-    """Tables of AutoMorph or RBAD to join: `FILE`, or `SPLIT=FILE` where ids restart."""
+    """Tables of AutoMorph, RBAD or `fundoscope measure` to join; `SPLIT=FILE` where ids restart."""
     columns: dict[str, str] = Field(default_factory=dict)
     """For a user's table: our column name -> the file's."""
     labels_only: bool = False

@@ -222,6 +222,8 @@ class Statement:
     where: str = ""
     """A zone, or the place of a box in the photograph."""
     source: str = field(default="", compare=False)
+    decimals: int | None = field(default=None, compare=False)
+    """Digits after the point that are said, where the value's repeatability allows fewer."""
 
 
 @dataclass(frozen=True, slots=True)

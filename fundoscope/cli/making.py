@@ -59,7 +59,9 @@ def build(
     ] = None,
     features: Annotated[
         list[str] | None,
-        typer.Option(help="AutoMorph or RBAD table to join, FILE or SPLIT=FILE; may be repeated."),
+        typer.Option(
+            help="Table of AutoMorph, RBAD or `measure` to join, FILE or SPLIT=FILE; repeatable."
+        ),
     ] = None,
     column: Annotated[
         list[str] | None, typer.Option(help="A user's table: OURS=THEIRS; may be repeated.")

@@ -18,6 +18,7 @@ from fundoscope.ledger import Ledger, Tally
 from fundoscope.plugins import Registry
 from fundoscope.read.all_sources import sources
 from fundoscope.read.automorph import FeatureTable, join_features
+from fundoscope.read.measurement_tables import is_measurement_table, join_measurements
 from fundoscope.read.photographs import look
 from fundoscope.read.sources import SourceRequest
 from fundoscope.records import Conversation, Language, LeftOut, Record, record_to_json
@@ -93,7 +94,12 @@ def _records(job: Job) -> Iterator[Record | LeftOut]:
         columns=job.columns,
     )
     records = sources.get(job.source)(request)
-    return join_features(records, _feature_tables(job)) if job.features else records
+    tables = _feature_tables(job)
+    ours = [table for table in tables if is_measurement_table(table.file)]
+    others = [table for table in tables if table not in ours]
+    if ours:
+        records = join_measurements(records, ours)
+    return join_features(records, others) if others else records
 
 
 def _feature_tables(job: Job) -> list[FeatureTable]:

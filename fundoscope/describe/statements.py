@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from fundoscope import terms
@@ -21,7 +22,8 @@ AREA_DECIMALS = 3
 def statements(record: Record) -> tuple[Statement, ...]:
     """Return every statement that a record supports, in a fixed order.
 
-    Numbers are rounded to the digits that are said (`fundoscope.terms.Quantity.decimals`).
+    Numbers are rounded to the digits that are said: those of `fundoscope.terms.Quantity`, and no
+    more than the repeatability of the value supports.
     """
     return tuple(
         statement
@@ -101,12 +103,25 @@ def measurement_statement(quantity: Measured | Unmeasured) -> Statement:
             where=quantity.where,
             source=quantity.tool,
         )
+    decimals = _decimals(quantity)
     return Statement(
         "measurement",
         quantity.name,
-        round(quantity.value, terms.quantity(quantity.name).decimals),
+        round(quantity.value, decimals),
         unit=quantity.unit,
         of=quantity.of,
         where=quantity.where,
         source=quantity.tool,
+        decimals=max(decimals, 0),
     )
+
+
+def _decimals(quantity: Measured) -> int:
+    """Return the digits after the point that mean something; negative for tens and hundreds.
+
+    The last digit said is the first one that a second measurement of the same eye may change.
+    """
+    decimals = terms.quantity(quantity.name).decimals
+    if not quantity.repeatability:
+        return decimals
+    return min(decimals, -math.floor(math.log10(quantity.repeatability)))

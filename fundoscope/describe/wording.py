@@ -37,7 +37,10 @@ def number_text(statement: Statement) -> str:
     if statement.aspect == "lesion_area":
         return f"{value:.3f} %"
     unit = terms.UNIT_WORDS[statement.unit]
-    text = f"{value:.{terms.quantity(statement.term).decimals}f}"
+    decimals = statement.decimals
+    if decimals is None:
+        decimals = terms.quantity(statement.term).decimals
+    text = f"{value:.{decimals}f}"
     return f"{text} {unit}".rstrip() if unit != "°" else f"{text}°"
 
 

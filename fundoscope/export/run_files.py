@@ -84,7 +84,7 @@ def _as_reject(reject: Reject) -> dict[str, Any]:
 
 
 def _used(statement: Statement) -> dict[str, Any]:
-    return {name: value for name, value in asdict(statement).items() if value != ""}
+    return {name: value for name, value in asdict(statement).items() if value not in ("", None)}
 
 
 def _line(data: dict[str, Any]) -> bytes:

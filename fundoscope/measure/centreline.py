@@ -31,6 +31,8 @@ CLEAR_OF_JUNCTION_PX = 1.5
 """Within the radius of a junction and so much more a wall belongs to two vessels."""
 FURTHEST_PX = 2.0
 """A skeleton does not lie further from the middle between the walls."""
+TIP_PX = 16.0
+"""How far beyond the end of its skeleton a vessel may go on: thinning eats some from their ends."""
 SHORTEST_PX = 3.0
 """Paths between junctions that are shorter are not told from noise."""
 
@@ -251,7 +253,8 @@ def _drawn_to_the_end(
         near = count + radius[last]
         # where an arc leads that turns on as before
         ahead = sign * _turned(tangent[last], sign * curvature[last] * near / 2)
-        reach = wall_distance(soft, points[last], ahead, near, inward_px=near.max(initial=0))
+        furthest = float(near.max(initial=0))
+        reach = wall_distance(soft, points[last], ahead, near, furthest, TIP_PX)
         reach = np.where(np.isfinite(reach), reach, count)
         nth = np.concatenate([np.arange(1, n + 1) for n in count] or [np.zeros(0, int)])
         share = nth / np.repeat(count, count)

@@ -17,12 +17,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fundoscope.measure.skeleton import Mask
+from fundoscope.measure.skeleton import Floats, Mask
 
-UNITS_ACROSS = 384
-"""The tree's extent is cut into so many units, whatever its size in pixels."""
-SIZES = (4, 5, 6, 8, 10, 13, 17, 22, 28, 36)
-"""Sides of the boxes, in units."""
+Grid = npt.NDArray[np.uint8]
+"""0 and 1, shape (H, W)."""
+
+SIDES = np.array([4, 5, 6, 8, 10, 13, 17, 22, 28, 36]) / 384
+"""Sides of the boxes, shares of the tree's extent."""
+FINENESS_PX = 400
+"""Larger trees are counted on every second pixel, every third, ..., once the smallest box has been
+moved over every pixel."""
 SMALLEST_EXTENT_PX = 64
 """A tree of smaller extent has no room for boxes of different sizes."""
 
@@ -45,42 +49,42 @@ def box_dimension(mask: Mask) -> float | None:
     extent = max(rows[-1] - rows[0], cols[-1] - cols[0]) + 1
     if extent < SMALLEST_EXTENT_PX:
         return None
-    part = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    grid = _in_units(part, extent / UNITS_ACROSS)
-    counts = [mean_box_count(grid, size) for size in SIZES]
+    part = np.ascontiguousarray(mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1])
+    sides, counts = mean_box_counts(part, SIDES * extent, max(1, extent // FINENESS_PX))
     # a line of length L meets L / k + 1 boxes on average, not L / k: its ends lie in boxes too
-    boxes_across = UNITS_ACROSS / np.array(SIZES) + 1
-    slope, _ = np.polyfit(np.log(boxes_across), np.log(counts), 1)
+    slope, _ = np.polyfit(np.log(extent / sides + 1), np.log(counts), 1)
     return float(slope)
 
 
-def mean_box_count(grid: npt.NDArray[np.uint8], size: int) -> float:
+def mean_box_counts(mask: Mask, sides_px: Floats, stride: int = 1) -> tuple[Floats, Floats]:
     """Return how many boxes of a grid hold something, the mean over all ways to lay the grid.
 
     Parameters
     ----------
-    grid : uint8 array of 0 and 1, shape (H, W)
-    size : int
-        Side of a box.
+    mask : bool array, shape (H, W)
+    sides_px : float array, shape (K,)
+        Sides of the boxes, rising.
+    stride : int
+        Boxes beyond the first are as much larger as a multiple of this.
+
+    Returns
+    -------
+    sides, counts : float arrays, shape (L,)
+        Sides that were taken, whole pixels, none twice; and for each the count.
     """
-    # a box at a random place holds something just where it meets the grid dilated by its shape
-    padded = cv2.copyMakeBorder(grid, size, size, size, size, cv2.BORDER_CONSTANT, value=0)
-    met = cv2.dilate(padded, np.ones((size, size), np.uint8))
-    return cv2.countNonZero(met) / size**2
+    first = max(1, round(sides_px[0]))
+    sides = np.unique(first + stride * np.rint((sides_px - first) / stride).astype(int))
+    sides = sides[sides >= first]
+    margin = int(sides[-1]) + 1
+    grid = np.pad(mask.view(np.uint8), margin)
+    # a box at a random place holds something just where it meets the mask dilated by its shape
+    met = np.ascontiguousarray(_dilated(grid, first)[::stride, ::stride])
+    counts = []
+    for larger in np.diff(sides, prepend=first):
+        met = _dilated(met, int(larger) // stride + 1)
+        counts.append(cv2.countNonZero(met) * stride**2)
+    return sides.astype(float), np.array(counts) / sides**2
 
 
-def _in_units(mask: Mask, unit_px: float) -> npt.NDArray[np.uint8]:
-    """Return which units hold a pixel; a unit may be smaller or larger than a pixel."""
-    height, width = (max(1, round(side / unit_px)) for side in mask.shape)
-    if unit_px < 1:  # a unit takes the pixel that its middle lies in
-        rows, cols = (((np.arange(n) + 0.5) * unit_px).astype(int) for n in (height, width))
-        rows, cols = np.minimum(rows, mask.shape[0] - 1), np.minimum(cols, mask.shape[1] - 1)
-        return np.ascontiguousarray(mask[np.ix_(rows, cols)]).view(np.uint8)
-    grid = np.zeros((height, width), np.uint8)
-    row_of, col_of = (
-        np.minimum(((np.arange(side) + 0.5) / unit_px).astype(np.intp), count - 1)
-        for side, count in zip(mask.shape, grid.shape, strict=True)
-    )
-    rows, cols = np.divmod(np.flatnonzero(mask), mask.shape[1])
-    grid.ravel()[row_of[rows] * width + col_of[cols]] = 1
-    return grid
+def _dilated(grid: Grid, side: int) -> Grid:
+    return np.asarray(cv2.dilate(grid, np.ones((side, side), np.uint8)), np.uint8)

@@ -52,13 +52,13 @@ def lesions_of(mask: Mask, fovea: tuple[float, float] | None = None) -> Lesions:
     _, labels, stats, centres = cv2.connectedComponentsWithStats(
         np.ascontiguousarray(mask).view(np.uint8), connectivity=8
     )
-    centres = centres[1:, ::-1].copy()
-    nearest = centres.copy()
-    if fovea is not None and len(centres):
+    middles: Floats = np.asarray(centres, np.float64)[1:, ::-1].copy()
+    nearest = middles.copy()
+    if fovea is not None and len(middles):
         rows, cols = np.nonzero(labels)
         away = np.hypot(rows - fovea[0], cols - fovea[1])
         order = np.argsort(-away, kind="stable")  # the nearest pixel of each is written last
         nearest[labels[rows, cols][order] - 1] = np.column_stack([rows, cols])[order]
     left, top, width, height, area = stats[1:].T
     boxes = np.stack([[top, left], [top + height - 1, left + width - 1]]).transpose(2, 0, 1)
-    return Lesions(centres, area.astype(int), nearest, boxes.astype(float))
+    return Lesions(middles, area.astype(int), nearest, boxes.astype(float))

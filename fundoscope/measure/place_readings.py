@@ -10,7 +10,7 @@ from fundoscope.measure.disc import Outline, eye_side, fovea_distance, rim_width
 from fundoscope.measure.grid import FIELDS, LEAST_VISIBLE, OUTSIDE, QUADRANTS, RINGS, Grid
 from fundoscope.measure.lesion_measures import Lesions, lesions_of
 from fundoscope.measure.mask_folders import MaskSet
-from fundoscope.measure.readings import Reading
+from fundoscope.measure.readings import Kind, Reading
 from fundoscope.measure.skeleton import Ints, Mask
 from fundoscope.measure.vessel_readings import VesselMap
 from fundoscope.measure.zones import Region
@@ -41,7 +41,7 @@ def _sizes(name: str, found: Outline | str) -> Iterator[Reading]:
     missing = isinstance(found, str)
     for size in ("height", "width", "area"):
         value = None if missing else getattr(found, f"{size}_px")
-        kind = "area" if size == "area" else "width"
+        kind: Kind = "area" if size == "area" else "width"
         yield Reading(f"{name}_{size}", value, kind, found if isinstance(found, str) else "")
 
 

@@ -71,12 +71,12 @@ def placed(masks: MaskSet, placement: Placement) -> MaskSet:
     height, width = masks.shape
     matrix, size = _way(height, width, placement)
 
-    def move(mask: Mask | None) -> Mask | None:
-        if mask is None:
-            return None
+    def moved(mask: Mask) -> Mask:
         soft = cv2.warpAffine(mask.astype(np.float32), matrix, size, flags=cv2.INTER_LINEAR)
-        moved: Mask = soft >= 0.5
-        return moved
+        return np.asarray(soft) >= 0.5
+
+    def move(mask: Mask | None) -> Mask | None:
+        return None if mask is None else moved(mask)
 
     field = masks.field_of_view
     return replace(
@@ -87,7 +87,7 @@ def placed(masks: MaskSet, placement: Placement) -> MaskSet:
         disc=move(masks.disc),
         cup=move(masks.cup),
         fovea=_moved_point(masks.fovea, matrix),
-        lesions={kind: move(mask) for kind, mask in masks.lesions.items()},
+        lesions={kind: moved(mask) for kind, mask in masks.lesions.items()},
         field_of_view=move(np.ones((height, width), bool) if field is None else field),
         scale=masks.scale.resized(placement.growth) if masks.scale else None,
         automorph_skeletons={},
@@ -96,8 +96,9 @@ def placed(masks: MaskSet, placement: Placement) -> MaskSet:
 
 def _way(height: int, width: int, placement: Placement) -> tuple[Floats, tuple[int, int]]:
     """The affine matrix (x before y) and the size (width, height) of the frame."""
-    matrix = cv2.getRotationMatrix2D(
-        ((width - 1) / 2, (height - 1) / 2), placement.turn_deg, placement.growth
+    middle = ((width - 1) / 2, (height - 1) / 2)
+    matrix: Floats = np.asarray(
+        cv2.getRotationMatrix2D(middle, placement.turn_deg, placement.growth)
     )
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix.T
     size = np.ceil(np.ptp(corners, axis=0)).astype(int) + 2

@@ -63,7 +63,7 @@ def pixel_paths(mask: Mask) -> PixelPaths:
         Beyond its border all is background.
     """
     corner, part = _cut_out(mask)
-    radius = cv2.distanceTransform(part.view(np.uint8), cv2.DIST_L2, 5)
+    radius: Floats = np.asarray(cv2.distanceTransform(part.view(np.uint8), cv2.DIST_L2, 5))
     bones = np.flatnonzero(_thinned(part, radius))
     for _ in range(PRUNING_ROUNDS):
         graph = _Graph(bones, radius)

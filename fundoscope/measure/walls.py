@@ -36,10 +36,10 @@ class SoftMask:
     @classmethod
     def of(cls, mask: Mask) -> SoftMask:
         hard = np.pad(mask.view(np.uint8).astype(np.float32), MARGIN_PX)
-        return cls(cv2.GaussianBlur(hard, (0, 0), BLUR_PX))
+        return cls(cv2.GaussianBlur(hard, (0, 0), BLUR_PX).astype(np.float32, copy=False))
 
     def along(self, points: Floats, direction: Floats, reach: Floats) -> Floats:
-        """Return the values on lines: (N, 2) points, (N, 2) directions, (N, K) how far -> (N, K)."""
+        """Return the values on lines: (N, 2) points and directions, (N, K) how far -> (N, K)."""
         rows, cols = (
             (points[:, k, None] + MARGIN_PX).astype(np.float32)
             + reach * direction[:, k, None].astype(np.float32)
@@ -56,7 +56,12 @@ class SoftMask:
 
 
 def wall_distance(
-    soft: SoftMask, points: Floats, direction: Floats, near_px: Floats, inward_px: float = INWARD_PX
+    soft: SoftMask,
+    points: Floats,
+    direction: Floats,
+    near_px: Floats,
+    inward_px: float = INWARD_PX,
+    outward_px: float = OUTWARD_PX,
 ) -> Floats:
     """Return how far the wall lies from points in a direction, in pixels.
 
@@ -67,8 +72,10 @@ def wall_distance(
     direction : float array, shape (N, 2)
         Unit (row, col) steps.
     near_px : float array, shape (N,)
-        About where the wall is; up to `inward_px` before it all is taken as vessel.
-    inward_px : float
+        About where the wall is.
+    inward_px, outward_px : float
+        The wall is sought from so far before to so far behind it; what comes before is taken as
+        vessel.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def wall_distance(
         NaN where no wall is found within reach, as in the mouth of a branch.
     """
     begin = np.maximum(near_px - inward_px, 0.0).astype(np.float32)
-    steps = np.arange(0, inward_px + OUTWARD_PX + STEP_PX / 2, STEP_PX, dtype=np.float32)
+    steps = np.arange(0, inward_px + outward_px + STEP_PX / 2, STEP_PX, dtype=np.float32)
     if not len(begin):
         return np.zeros(0)
     values = soft.along(points, direction, begin[:, None] + steps)

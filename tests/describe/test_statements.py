@@ -1,5 +1,7 @@
 """What a record says, and what it never says."""
 
+import pytest
+
 from fundoscope.describe.description import description
 from fundoscope.describe.statements import place, statements
 from fundoscope.describe.wording import sentences
@@ -13,6 +15,7 @@ from fundoscope.records import (
     Statement,
     Unmeasured,
 )
+from fundoscope.verify.check import Facts, check_text
 
 EYE = Photograph("set", "train", "1", eye="right")
 
@@ -84,3 +87,16 @@ def test_a_reason_stands_in_the_description() -> None:
 def test_four_values_at_most_stand_in_one_sentence() -> None:
     said = [Statement("measurement", "crae_knudtson", float(n), "um") for n in range(6)]
     assert len(sentences(said, "en")) == 2
+
+
+@pytest.mark.parametrize(
+    ("repeatability", "said"),
+    [(None, "155.5 µm"), (0.02, "155.5 µm"), (3.2, "156 µm"), (12.0, "160 µm")],
+)
+def test_no_more_digits_are_said_than_repeat(repeatability: float | None, said: str) -> None:
+    """By hand: a figure that changes by 3 has no tenths, one that changes by 12 no units."""
+    calibre = Measured("crae_knudtson", 155.528, "um", "x", repeatability=repeatability)
+    record = Record(EYE, measurements=(calibre,))
+    text = sentences(statements(record)[-1:], "en")[0]
+    assert text == f"The CRAE (Knudtson) is {said}."
+    assert [one.judgement for one in check_text(text, Facts.of(record), "en")] == ["supported"]

@@ -12,7 +12,7 @@ from fundoscope.phantoms import draw_arc, draw_fork, draw_phantom, draw_straight
 
 LENGTH_PX = 120.0
 ONE_EDGE_PX = 0.75
-"""An end of the mask cannot be told to better than about a pixel's diagonal, half on either side."""
+"""An end of the mask is known to about half of a pixel's diagonal."""
 CURVED = 0.03
 ALONG_THE_GRID = np.degrees(np.arctan([0, 1 / 3, 1 / 2, 2 / 3, 1]))
 """Directions, degrees, in which the edge meets the same few pixels again and again."""
@@ -77,7 +77,7 @@ def test_a_straight_diagonal_vessel_keeps_its_length() -> None:
             assert line.length_px.sum() == pytest.approx(LENGTH_PX, abs=2 * ONE_EDGE_PX)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(
     width=st.floats(3, 20),
     angle=st.floats(0, 45),
@@ -92,7 +92,7 @@ def test_width_and_length_of_a_straight_vessel(
     line = centreline(mask[:, ::-1] if mirrored else mask)
     assert len(line.ends) == 1
     assert mean_width(line) == pytest.approx(mask.sum() / LENGTH_PX, rel=0.02)
-    if np.abs(angle - ALONG_THE_GRID).min() > 1.5:
+    if np.abs(angle - ALONG_THE_GRID).min() > 3.5:
         assert mean_width(line) == pytest.approx(width, rel=0.02)
     assert line.length_px.sum() == pytest.approx(LENGTH_PX, abs=2 * ONE_EDGE_PX)
 

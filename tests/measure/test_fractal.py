@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fundoscope.measure.fractal import SMALLEST_EXTENT_PX, box_dimension, mean_box_count
+from fundoscope.measure.fractal import SMALLEST_EXTENT_PX, box_dimension, mean_box_counts
 from fundoscope.measure.skeleton import Mask
 from fundoscope.phantoms import draw_phantom, draw_straight_vessel
 
@@ -76,13 +76,25 @@ def test_it_does_not_matter_where_on_the_photograph_the_tree_lies() -> None:
     assert box_dimension(np.pad(SIERPINSKI, ((37, 0), (0, 11)))) == box_dimension(SIERPINSKI)
 
 
-def test_one_unit_meets_one_box_wherever_the_grid_lies() -> None:
-    assert mean_box_count(np.ones((1, 1), np.uint8), 7) == 1
+def counts(mask: Mask, *sides: float) -> list[float]:
+    return mean_box_counts(mask, np.array(sides))[1].tolist()
+
+
+def test_one_pixel_meets_one_box_wherever_the_grid_lies() -> None:
+    assert counts(np.ones((1, 1), bool), 3, 7) == [1, 1]
 
 
 def test_a_row_meets_its_length_by_the_box_and_a_little_more() -> None:
-    # 20 units in boxes of 5: 4 boxes in one of 5 ways to lay the grid, 5 in the others
-    assert mean_box_count(np.ones((1, 20), np.uint8), 5) == pytest.approx((4 + 4 * 5) / 5)
+    # 20 pixels in boxes of 5: 4 boxes in one of 5 ways to lay the grid, 5 in the others
+    assert counts(np.ones((1, 20), bool), 5) == pytest.approx([(4 + 4 * 5) / 5])
+
+
+def test_counting_on_every_third_pixel_changes_little() -> None:
+    tree = draw_phantom(2, 500).veins
+    sides = np.array([9.0, 15, 30, 60])
+    fine, coarse = mean_box_counts(tree, sides), mean_box_counts(tree, sides, stride=3)
+    assert coarse[0].tolist() == fine[0].tolist()
+    assert coarse[1] == pytest.approx(fine[1], rel=0.01)
 
 
 def test_nothing_and_small_things_have_no_dimension() -> None:

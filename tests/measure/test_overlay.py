@@ -26,9 +26,13 @@ def test_arteries_are_red_and_veins_are_blue() -> None:
     artery, vein = draw_straight_vessel(7, 30), draw_straight_vessel(7, 120, (0, 40), 60)
     drawn = overlay(MaskSet("x", arteries=artery, veins=vein))
     assert drawn.shape == (320, 320, 3)  # small: at twice its size
-    assert (drawn == VESSEL_COLOURS["arteries"]).all(axis=2).any()
-    assert (drawn == VESSEL_COLOURS["veins"]).all(axis=2).any()
-    assert not (drawn == VESSEL_COLOURS["vessels"]).all(axis=2).any()
+    shown = {
+        name: (np.abs(drawn.astype(int) - colour).max(axis=2) < 30).sum()
+        for name, colour in VESSEL_COLOURS.items()
+    }
+    assert shown["arteries"] > 50
+    assert shown["veins"] > 25
+    assert shown["vessels"] == 0
 
 
 def test_a_phantom_is_drawn_on_its_photograph_and_written(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
@@ -163,7 +162,9 @@ def test_a_zone_mostly_outside_the_field_of_view_is_not_measured() -> None:
 
 
 def test_too_few_vessels_make_no_equivalent() -> None:
-    arteries = MASKS.arteries & (np.arange(700)[:, None] < PHANTOM.fovea[0] - 20)
+    rows, cols = np.mgrid[:700, :700]
+    beside_the_disc = cols > np.argwhere(PHANTOM.disc)[:, 1].mean()
+    arteries = MASKS.arteries & (rows < PHANTOM.fovea[0] - 20) & beside_the_disc
     found = reasons(replace(MASKS, arteries=arteries))
     assert "arteries cross zone B, 6 are needed" in found["crae_knudtson", "", "zone_b"]
     assert found["avr_knudtson", "", "zone_b"] == "CRAE could not be measured"
@@ -200,16 +201,16 @@ def test_mirroring_changes_nothing_but_the_eye() -> None:
             assert found[key].value == pytest.approx(value.value, rel=1e-6), key
 
 
-def test_a_photograph_half_as_large_again_has_the_same_ratios() -> None:
+def test_a_photograph_twice_as_large_has_the_same_ratios() -> None:
     def large(mask: np.ndarray) -> np.ndarray:
-        return np.kron(cv2.resize(mask.astype(np.float32), (1050, 1050)), [[1]]) >= 0.5
+        return mask.repeat(2, axis=0).repeat(2, axis=1)
 
     grown = replace(
         MASKS,
         **{n: large(getattr(MASKS, n)) for n in ("vessels", "arteries", "veins", "disc", "cup",
                                                  "field_of_view")},
         lesions={},
-        fovea=(PHANTOM.fovea[0] * 1.5, PHANTOM.fovea[1] * 1.5),
+        fovea=(PHANTOM.fovea[0] * 2 + 0.5, PHANTOM.fovea[1] * 2 + 0.5),
     )  # fmt: skip
     found = values(grown)
     for name in ("fractal_dimension", "vessel_density", "distance_tortuosity"):
@@ -218,7 +219,7 @@ def test_a_photograph_half_as_large_again_has_the_same_ratios() -> None:
             assert found[key].value == pytest.approx(HERE[key].value, rel=0.02), key
     for name in ("cdr_vertical", "cdr_area", "fovea_disc_distance", "avr_knudtson"):
         key = (name, "", "zone_b" if name.startswith("avr") else "")
-        assert found[key].value == pytest.approx(HERE[key].value, rel=0.02), key
+        assert found[key].value == pytest.approx(HERE[key].value, rel=0.03), key
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,6 +1,7 @@
 """Winding of curves whose arcs and chords are known."""
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -63,7 +64,7 @@ def test_grisans_density_of_a_wave(turns: int) -> None:
     steps = np.hypot(np.diff(rows), np.diff(span * at))
     middles = [np.argmin(np.abs(at - k / turns)) for k in range(turns + 1)]
     excess = 0.0
-    for a, b in zip(middles[:-1], middles[1:], strict=True):
+    for a, b in pairwise(middles):
         excess += steps[a:b].sum() / np.hypot(rows[b] - rows[a], span * (at[b] - at[a])) - 1
     expected = (turns - 1) / turns * excess / steps.sum()
     assert winding(wave(amplitude, turns)).density == pytest.approx(expected, rel=0.12)
