@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from fundoscope.export.runs import export_run
     from fundoscope.export.verified_files import verify_dialogues
     from fundoscope.ledger import Ledger
+    from fundoscope.measure.mask_folders import read_mask_folder
+    from fundoscope.measure.measuring import measure_folder
+    from fundoscope.measure.overlay import draw_overlay
+    from fundoscope.measure.survey import survey
     from fundoscope.phantoms import draw_phantom, write_phantoms
     from fundoscope.read.all_sources import sources
     from fundoscope.read.automorph import join_features
@@ -67,18 +71,22 @@ _HOMES = {
     "claims": "verify.claims",
     "compose": "converse.composer",
     "description": "describe.description",
+    "draw_overlay": "measure.overlay",
     "draw_phantom": "phantoms",
     "examine": "doctor",
     "export_run": "export.runs",
     "join_features": "read.automorph",
     "judge": "verify.check",
     "lesion_boxes": "read.masks",
+    "measure_folder": "measure.measuring",
     "read_job": "config",
+    "read_mask_folder": "measure.mask_folders",
     "ready_jobs": "converse.jobs",
     "recognise": "read.recognise",
     "sentences": "describe.wording",
     "sources": "read.all_sources",
     "statements": "describe.statements",
+    "survey": "measure.survey",
     "verify_dialogues": "export.verified_files",
     "write_card": "export.card",
     "write_phantoms": "phantoms",

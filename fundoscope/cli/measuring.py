@@ -56,11 +56,11 @@ def measure(
     from fundoscope.measure.measuring import measure_as_automorph, measure_folder
     from fundoscope.measure.scale import scale_from_user
 
+    scale = scale_from_user(mm_per_px) if mm_per_px is not None else None
     with counting("measuring"):
         if definitions is Definitions.automorph:
-            count = measure_as_automorph(masks, output, jobs=jobs)
+            count = measure_as_automorph(masks, output, scale=scale, jobs=jobs)
         else:
-            scale = scale_from_user(mm_per_px) if mm_per_px is not None else None
             count = measure_folder(
                 masks, output, scale=scale, repeats=repeats, jobs=jobs, overlays=overlay
             )

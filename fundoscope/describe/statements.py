@@ -15,6 +15,8 @@ from fundoscope.records import (
     Unmeasured,
 )
 
+LEAST_DIGITS = 2
+"""Significant digits of a value too small for its usual decimals; 0.00 would say none."""
 AREA_DECIMALS = 3
 """Digits of a lesion area in per cent of the photograph."""
 
@@ -122,6 +124,8 @@ def _decimals(quantity: Measured) -> int:
     The last digit said is the first one that a second measurement of the same eye may change.
     """
     decimals = terms.quantity(quantity.name).decimals
+    if quantity.value and abs(quantity.value) < 10.0**-decimals:
+        decimals = LEAST_DIGITS - 1 - math.floor(math.log10(abs(quantity.value)))
     if not quantity.repeatability:
         return decimals
     return min(decimals, -math.floor(math.log10(quantity.repeatability)))

@@ -27,6 +27,8 @@ LESION_CODES: Mapping[int, str] = {
     3: "hard_exudate",
     4: "soft_exudate",
 }
+DISC_CODE = 5
+"""The optic disc among the lesions, as IDRiD's flat layout and the phantoms have it."""
 AUTOMORPH_SIDE_PX = 912
 AUTOMORPH_VESSELS: Mapping[str, str] = {
     "all": "binary_vessel/binary",
@@ -155,13 +157,19 @@ def _our_folder(folder: Path) -> Iterator[MaskSet]:
         row = rows.get(name)
         vessel_codes = _codes(folder, "artery_vein", name, known=3)
         disc_codes = _codes(folder, "disc_cup", name, known=2)
-        lesion_codes = _codes(folder, "lesions", name, known=max(LESION_CODES))
+        lesion_codes = _codes(folder, "lesions", name, known=DISC_CODE)
+        vessels = _mask_or_none(folder / "vessels" / f"{name}.png")
+        if vessels is None and vessel_codes is not None:
+            vessels = vessel_codes > 0  # whatever is an artery or a vein is a vessel
+        disc = None if disc_codes is None else disc_codes > 0
+        if disc is None and lesion_codes is not None and (lesion_codes == DISC_CODE).any():
+            disc = lesion_codes == DISC_CODE
         yield MaskSet(
             name=name,
-            vessels=_mask_or_none(folder / "vessels" / f"{name}.png"),
+            vessels=vessels,
             arteries=None if vessel_codes is None else (vessel_codes & 1).view(np.bool_),
             veins=None if vessel_codes is None else vessel_codes >= 2,
-            disc=None if disc_codes is None else disc_codes > 0,
+            disc=disc,
             cup=None if disc_codes is None else disc_codes == 2,
             fovea=_fovea(row) if row else None,
             lesions={}

@@ -65,13 +65,16 @@ def measure_folder(
     return count
 
 
-def measure_as_automorph(masks: Path, folder: Path, *, jobs: int = 1) -> int:
+def measure_as_automorph(
+    masks: Path, folder: Path, *, scale: Scale | None = None, jobs: int = 1
+) -> int:
     """Write AutoMorph's two tables, by its own definitions; return how many photographs.
 
     `Macular_Features.csv` and `Disc_Features.csv` hold its 73 columns, -1 and blanks as it
     leaves them, so that old analyses can go on.
     """
-    found = list(_mapped(_automorph_row, read_mask_folder(masks), jobs))
+    scaled = (_with_scale(m, scale) for m in read_mask_folder(masks))
+    found = list(_mapped(_automorph_row, scaled, jobs))
     write_automorph_tables(found, folder)
     return len(found)
 

@@ -86,10 +86,19 @@ class _Context:
     templates: list[_Template] = field(default_factory=list)
 
     def claim(
-        self, aspect: Aspect, term: str, value: str | int = "", numbers: tuple[int, ...] = (),
-        **more: str,
-    ) -> None:  # fmt: skip
-        self.templates.append(_Template(Statement(aspect, term, value, **more), numbers))
+        self,
+        aspect: Aspect,
+        term: str,
+        value: str | int = "",
+        numbers: tuple[int, ...] = (),
+        *,
+        unit: str = "",
+        scale: str = "",
+        of: str = "",
+        where: str = "",
+    ) -> None:
+        said = Statement(aspect, term, value, unit, scale, of, where)
+        self.templates.append(_Template(said, numbers))
 
 
 def claims(text: str, language: Language) -> tuple[Claim, ...]:

@@ -30,6 +30,14 @@ def test_a_small_value_is_said_like_any_other() -> None:
         assert statements(record)[-1].value == value
 
 
+def test_a_value_too_small_for_its_decimals_keeps_two_digits() -> None:
+    curved = Measured("squared_curvature_tortuosity", 0.00022192, "1/px2", "x", of="all")
+    record = Record(EYE, measurements=(curved,))
+    (sentence,) = sentences(statements(record)[-1:], "en")
+    assert "0.00022 px⁻²" in sentence
+    assert [one.judgement for one in check_text(sentence, Facts.of(record), "en")] == ["supported"]
+
+
 def test_what_was_not_measured_is_said_to_be_so() -> None:
     record = Record(EYE, measurements=(Unmeasured("cdr_vertical", "no optic disc was found"),))
     assert statements(record)[-1] == Statement("measurement", "cdr_vertical", "unmeasured")

@@ -56,6 +56,12 @@ def test_the_angle_of_a_fork_in_any_direction(angle: float, trunk: float, turn: 
     assert found.place[0] == pytest.approx([100.3, 99.8], abs=2 * trunk)
 
 
+@pytest.mark.parametrize("turn", [0, 50, 100, 150, 200])
+def test_where_the_children_spread_widely_the_widest_is_the_trunk(turn: float) -> None:
+    # by direction alone it would be a child, and the angle 110
+    assert of(fork(140, 10, turn)).angle_deg == pytest.approx([140], abs=2.5)
+
+
 @pytest.mark.parametrize("angle", [40, 70, 100])
 def test_the_fork_of_the_phantoms(angle: float) -> None:
     assert of(draw_fork(angle, 8)).angle_deg == pytest.approx([angle], abs=2)

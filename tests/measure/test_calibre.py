@@ -108,6 +108,18 @@ def test_the_widest_joins_the_narrowest() -> None:
     assert central_equivalent(widths, knudtson(0.95)) == pytest.approx(0.95 * math.hypot(*joined))
 
 
+def test_the_middle_trunk_is_carried_over_not_the_second() -> None:
+    first, second, third = (math.hypot(*pair) for pair in ((10, 131), (90, 130), (91, 92)))
+    assert third < first < second
+    found = central_equivalent([10, 90, 91, 92, 130, 131], knudtson(1))
+    # with a factor of 1 all orders agree, so the rule is one that tells them apart
+    assert found == pytest.approx(math.sqrt(first**2 + second**2 + third**2))
+    found = central_equivalent([10, 90, 91, 92, 130, 131], lambda narrow, wide: 2 * narrow + wide)
+    trunks = sorted((2 * 10 + 131, 2 * 90 + 130, 2 * 91 + 92))
+    joined = sorted((2 * trunks[0] + trunks[2], trunks[1]))
+    assert found == 2 * joined[0] + joined[1]
+
+
 def test_hubbards_rules_by_hand() -> None:
     assert hubbard_arteriole(80, 100) == pytest.approx(
         math.sqrt(0.87 * 6400 + 1.01 * 10000 - 0.22 * 8000 - 10.76)

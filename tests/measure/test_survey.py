@@ -87,6 +87,10 @@ def test_without_scale_and_disc_lengths_are_in_pixels() -> None:
     found = values(replace(MASKS, disc=None, cup=None))
     assert found["vessel_length", "all", "whole"].unit == "px"
     assert found["squared_curvature_tortuosity", "all", "whole"].unit == "1/px2"
+    diameter = 2 * math.sqrt(PHANTOM.disc.sum() / math.pi)
+    for name, power in (("vessel_length", 1), ("tortuosity_density", -1)):
+        in_diameters = HERE[name, "all", "whole"].value
+        assert found[name, "all", "whole"].value == pytest.approx(in_diameters * diameter**power)
     assert ("average_width", "all", "zone_b") not in found
 
 
