@@ -8,6 +8,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -103,7 +104,8 @@ def _mapped(work: Callable[[MaskSet], T], things: Iterable[MaskSet], jobs: int) 
         yield from map(work, things)
         return
     things = iter(things)
-    with ProcessPoolExecutor(jobs) as pool:
+    # spawned, not forked: a fork of a process with threads (a progress bar's, BLAS') can hang
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         waiting: deque[Future[T]] = deque(
             pool.submit(work, t) for t in islice(things, IN_HAND * jobs)
         )
