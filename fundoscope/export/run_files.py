@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from fundoscope.describe.description import description
 from fundoscope.describe.statements import statements
 from fundoscope.export.placed import Placed, llava_row
+from fundoscope.export.whole_files import whole_file
 from fundoscope.ledger import Ledger
 from fundoscope.records import Dialogue, Reject, Statement, record_to_json
 from fundoscope.verify.claims import claims
@@ -91,15 +91,11 @@ def _line(data: dict[str, Any]) -> bytes:
     return json.dumps(data, ensure_ascii=False).encode()
 
 
-def _write(file: Path, lines: Iterable[bytes] | Iterator[bytes]) -> int:
+def _write(file: Path, lines: Iterable[bytes]) -> int:
     """Write lines to a temporary name, then rename; return how many."""
     count = 0
-    temporary = file.with_name(f".{file.name}.part")
-    with temporary.open("wb") as out:
+    with whole_file(file) as out:
         for line in lines:
             out.write(line + b"\n")
             count += 1
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(file)
     return count
