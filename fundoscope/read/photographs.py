@@ -222,6 +222,12 @@ def look(path: Path) -> Look:
     return Look(width_px, height_px, hashlib.sha256(raw).hexdigest(), _perceptual_hash(pixels))
 
 
+def read_pixels(path: Path) -> npt.NDArray[np.uint8]:
+    """Return a photograph upright, red green blue, 8 bits, shape (H, W, 3); errors as `look`."""
+    with opened(path) as image:
+        return _rgb(ImageOps.exif_transpose(image))
+
+
 def photograph_size(path: Path) -> tuple[int, int]:
     """Return (width_px, height_px) from the file's head, EXIF orientation applied; see `look`."""
     with opened(path) as image:
