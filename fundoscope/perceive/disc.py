@@ -1,0 +1,150 @@
+"""Optic disc, cup and fovea: found in the whole field, then the disc outlined close by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fundoscope.perceive.field import Mask
+from fundoscope.perceive.frames import Frame, frame_round
+from fundoscope.perceive.runtime import model, standardised
+from fundoscope.perceive.views import View
+
+Probability = npt.NDArray[np.float32]
+
+CLOSE_DISCS = 3.2
+"""Side of the close frame, disc diameters."""
+_DISC_OF_FIELD = 1 / 7
+"""A disc's usual width, of a 45 degree field: where the outline in the field is too ragged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where disc and fovea lie in the photograph; None where they were not found."""
+
+    disc: tuple[float, float] | None
+    """(row, col) of the centre, pixels of the photograph."""
+    disc_across_px: float
+    """Rough diameter, from the whole field."""
+    disc_certainty: float
+    """Highest probability, 0 to 1."""
+    fovea: tuple[float, float] | None
+    fovea_certainty: float
+
+
+@dataclass(frozen=True, eq=False)
+class DiscCup:
+    """Outlines in the photograph's own pixels, shape (H, W); the cup lies in the disc."""
+
+    disc: Mask
+    cup: Mask
+    disc_probability: Probability
+    cup_probability: Probability
+
+
+def find_places(view: View) -> Places:
+    """Return where the disc and the fovea are."""
+    network = model("places")
+    frame = view.frame(network.manifest["input"]["field_px"])
+    said = network.run(standardised(view.lit_and_coloured(frame)))[0][0]
+    said *= frame.cut(view.inside)
+    thresholds = network.manifest["thresholds"]
+    disc, across, disc_certainty = _disc_place(said[0], thresholds["disc"])
+    fovea, fovea_certainty = _peak(said[1], thresholds["fovea"])
+    return Places(
+        disc=frame.point_back(*disc) if disc else None,
+        disc_across_px=across / frame.scale,
+        disc_certainty=disc_certainty,
+        fovea=frame.point_back(*fovea) if fovea else None,
+        fovea_certainty=fovea_certainty,
+    )
+
+
+def outline_disc(view: View, places: Places) -> DiscCup | None:
+    """Return the outlines of disc and cup; None where no disc was found."""
+    if places.disc is None:
+        return None
+    network = model("disc_cup")
+    frame = frame_round(
+        places.disc,
+        CLOSE_DISCS * places.disc_across_px,
+        view.shape,
+        network.manifest["input"]["frame_px"],
+    )
+    said = network.run(standardised(close_picture(frame.cut(view.pixels))))[0][0]
+    thresholds = network.manifest["thresholds"]
+    disc = _one_round_piece(said[0] >= thresholds["disc"])
+    if disc is None:
+        return None
+    cup = _one_round_piece((said[1] >= thresholds["cup"]) & disc)
+    return _back(frame, disc, np.zeros_like(disc) if cup is None else cup & disc, said)
+
+
+def close_picture(cut: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return a close frame with the contrast of each colour made one over the whole of it."""
+    values = cut.astype(np.float32)
+    lit = values.max(axis=2) > 12
+    middle = values[lit].mean(axis=0) if lit.any() else np.zeros(3, np.float32)
+    deviation = values[lit].std(axis=0) if lit.any() else np.ones(3, np.float32)
+    return np.clip(128 + 40 * (values - middle) / np.maximum(deviation, 4), 0, 255).astype(np.uint8)
+
+
+def _back(frame: Frame, disc: Mask, cup: Mask, said: Probability) -> DiscCup:
+    layers = np.dstack([disc.astype(np.float32), cup.astype(np.float32), said[0], said[1]])
+    own = frame.back(layers)
+    whole = own[..., 0] >= 0.5
+    return DiscCup(whole, whole & (own[..., 1] >= 0.5), own[..., 2], own[..., 3])
+
+
+def _disc_place(
+    probability: Probability, threshold: float
+) -> tuple[tuple[float, float] | None, float, float]:
+    """Return centre, diameter and certainty of the likeliest piece, in pixels of the frame."""
+    certainty = float(probability.max())
+    usual = _DISC_OF_FIELD * probability.shape[1]
+    if certainty < threshold:
+        return None, usual, certainty
+    count, labels = cv2.connectedComponents((probability >= threshold / 2).astype(np.uint8))
+    weight = np.bincount(labels.ravel(), probability.ravel(), count)
+    weight[0] = 0
+    piece = labels == int(weight.argmax())
+    rows, cols = np.nonzero(piece)
+    shares = probability[rows, cols]
+    across = 2 * float(np.sqrt(piece.sum() / np.pi))
+    centre = (float(np.average(rows, weights=shares)), float(np.average(cols, weights=shares)))
+    return centre, float(np.clip(across, 0.35 * usual, 2.2 * usual)), certainty
+
+
+def _peak(probability: Probability, threshold: float) -> tuple[tuple[float, float] | None, float]:
+    """Return the weighted middle round the highest point, and its certainty."""
+    soft = cv2.GaussianBlur(probability, (0, 0), 2)
+    row, col = np.unravel_index(int(soft.argmax()), soft.shape)
+    certainty = float(soft[row, col])
+    if certainty < threshold:
+        return None, certainty
+    reach = max(3, probability.shape[0] // 24)
+    top, left = max(0, int(row) - reach), max(0, int(col) - reach)
+    window = soft[top : int(row) + reach + 1, left : int(col) + reach + 1]
+    rows, cols = np.indices(window.shape)
+    return (
+        (
+            top + float(np.average(rows, weights=window)),
+            left + float(np.average(cols, weights=window)),
+        ),
+        certainty,
+    )
+
+
+def _one_round_piece(mask: Mask) -> Mask | None:
+    """Return the largest piece, its bays filled to its convex hull; None where there is none."""
+    pieces, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    pieces = [piece for piece in pieces if cv2.contourArea(piece) >= 12]
+    if not pieces:
+        return None
+    hull = cv2.convexHull(max(pieces, key=cv2.contourArea))
+    out = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(out, hull, 1)
+    return out > 0

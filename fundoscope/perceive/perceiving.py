@@ -1,0 +1,90 @@
+"""One photograph, looked at by every network in turn: the gate first, then what it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fundoscope.perceive.conditions import Conditions, judge_conditions
+from fundoscope.perceive.disc import DiscCup, Places, find_places, outline_disc
+from fundoscope.perceive.lesions import Lesions, find_lesions
+from fundoscope.perceive.quality import Quality, judge_quality
+from fundoscope.perceive.vessels import Vessels, find_vessels
+from fundoscope.perceive.views import View
+from fundoscope.read.photographs import read_pixels
+
+PARTS = ("vessels", "disc", "fovea", "lesions", "conditions")
+
+
+@dataclass(frozen=True, eq=False)
+class Perceived:
+    """All that was seen in one photograph; None where it was not looked for or not found."""
+
+    name: str
+    """The photograph's file name without its suffix."""
+    view: View
+    quality: Quality
+    vessels: Vessels | None = None
+    places: Places | None = None
+    disc_cup: DiscCup | None = None
+    lesions: Lesions | None = None
+    conditions: Conditions | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Of `PARTS`: part -> why there is nothing of it, never empty words."""
+
+
+def perceive(photograph: Path, *, mirrored: bool = False) -> Perceived:
+    """Return what is seen in a photograph.
+
+    Parameters
+    ----------
+    photograph : Path
+        JPEG, PNG, TIFF, BMP or, with the extra `dicom`, an ophthalmic photograph in DICOM.
+    mirrored : bool
+        Let the vessels be looked at twice, the second time mirrored.
+
+    Raises
+    ------
+    PhotographError
+        If the file is missing, broken, too large or no image.
+    """
+    return perceive_view(photograph.stem, View(read_pixels(photograph)), mirrored=mirrored)
+
+
+def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived:
+    """Return what is seen in a photograph that is already read; see `perceive`."""
+    quality = judge_quality(view.pixels, view.field)
+    why = _why_not(quality)
+    if why:
+        return Perceived(name, view, quality, missing=dict.fromkeys(PARTS, why))
+    places = find_places(view)
+    disc_cup = outline_disc(view, places)
+    lesions = find_lesions(view, disc_cup.disc if disc_cup else None)
+    missing = {}
+    if disc_cup is None:
+        missing["disc"] = "no optic disc was found in the photograph"
+    if places.fovea is None:
+        missing["fovea"] = "no fovea was found in the photograph"
+    return Perceived(
+        name=name,
+        view=view,
+        quality=quality,
+        vessels=find_vessels(view, mirrored=mirrored),
+        places=places,
+        disc_cup=disc_cup,
+        lesions=lesions,
+        conditions=judge_conditions(view),
+        missing=missing,
+    )
+
+
+def _why_not(quality: Quality) -> str:
+    """Return why nothing may be measured in such a photograph, or nothing."""
+    if quality.kind == "not_a_fundus_photograph":
+        return "this is not a fundus photograph"
+    if quality.grade == "reject":
+        return f"the photograph is too poor to be judged: {', '.join(quality.reasons) or 'quality'}"
+    if quality.kind == "ultra_wide":
+        return "it is defined for a field of 30 to 60 degrees; this photograph is ultra-wide"
+    return ""

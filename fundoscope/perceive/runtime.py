@@ -1,0 +1,75 @@
+"""The shipped networks: loaded once, run on the CPU by ONNX Runtime, each with its manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fundoscope.errors import ConfigError, nearest
+
+Batch = npt.NDArray[np.float32]
+"""Shape (B, C, H, W)."""
+
+WEIGHTS = "fundoscope.perceive.weights"
+
+
+class Model:
+    """A network with what is known of it: data, licence, scores, how its input is made."""
+
+    def __init__(self, name: str) -> None:
+        import onnxruntime
+
+        folder = resources.files(WEIGHTS)
+        self.name = name
+        self.manifest: Mapping[str, Any] = json.loads((folder / f"{name}.json").read_text("utf-8"))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # photographs, not layers, share the cores
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            (folder / f"{name}.onnx").read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, picture: Batch) -> list[npt.NDArray[np.float32]]:
+        """Return all outputs for a batch of prepared pictures."""
+        outputs: list[npt.NDArray[np.float32]] = self._session.run(None, {self._input: picture})
+        return outputs
+
+    @property
+    def version(self) -> str:
+        """Tool and training, as provenance names it: `fundoscope vessels 2026.11`."""
+        return f"fundoscope {self.name} {self.manifest['version']}"
+
+
+@cache
+def model(name: str) -> Model:
+    """Return a shipped network, loaded at the first call.
+
+    Raises
+    ------
+    ConfigError
+        If no network has this name.
+    """
+    if name not in model_names():
+        raise ConfigError(
+            f"no shipped network is called {name!r}", mend=nearest(name, model_names())
+        )
+    return Model(name)
+
+
+def model_names() -> tuple[str, ...]:
+    """Return the names of all shipped networks, sorted."""
+    files = (entry.name for entry in resources.files(WEIGHTS).iterdir())
+    return tuple(sorted(name.removesuffix(".onnx") for name in files if name.endswith(".onnx")))
+
+
+def standardised(picture: npt.NDArray[np.uint8]) -> Batch:
+    """Return a coded picture (H, W, C) as the networks want it, (1, C, H, W)."""
+    values = (picture.astype(np.float32) - 128) / 40
+    return np.ascontiguousarray(values.transpose(2, 0, 1))[None]

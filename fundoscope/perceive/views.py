@@ -1,0 +1,57 @@
+"""A photograph ready to be looked at: its pixels, its field of view, and frames of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fundoscope.perceive.field import Field, Mask, Pixels, find_field, seen
+from fundoscope.perceive.frames import Frame, even_colour, even_light, frame_of_field
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One photograph, upright, and where the eye is seen in it."""
+
+    pixels: Pixels
+
+    @cached_property
+    def field(self) -> Field:
+        """The circle of the field of view."""
+        return find_field(self.pixels)
+
+    @cached_property
+    def inside(self) -> Mask:
+        """Where the eye is seen, shape (H, W)."""
+        return seen(self.pixels, self.field)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the photograph."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    def frame(self, field_px: int) -> Frame:
+        """Return the frame in which the field of view is `field_px` across."""
+        return frame_of_field(self.field, self.shape, field_px)
+
+    def lit(self, frame: Frame) -> npt.NDArray[np.uint8]:
+        """Return the frame evenly lit, shape (N, N, 3)."""
+        return even_light(frame.cut(self.pixels), frame.cut(self.inside))
+
+    def lit_and_coloured(self, frame: Frame) -> npt.NDArray[np.uint8]:
+        """Return the frame evenly lit, and evenly coloured, shape (N, N, 6)."""
+        cut, inside = frame.cut(self.pixels), frame.cut(self.inside)
+        return np.dstack([even_light(cut, inside), even_colour(cut, inside)])
+
+
+def padded(picture: npt.NDArray[np.uint8], multiple: int = 32) -> npt.NDArray[np.uint8]:
+    """Return the picture made larger at the right and bottom, to sides the networks halve."""
+    height, width = picture.shape[:2]
+    below, right = -height % multiple, -width % multiple
+    if not below and not right:
+        return picture
+    return cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)
