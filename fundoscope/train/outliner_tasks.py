@@ -1,0 +1,289 @@
+"""What each outliner learns: from which photographs, at what detail, which parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fundoscope.perceive.disc import CLOSE_DISCS, close_picture
+from fundoscope.perceive.field import Field, find_field, seen
+from fundoscope.perceive.frames import Frame, even_colour, even_light, frame_of_field, frame_round
+from fundoscope.read.masks import read_coded_mask, read_mask
+from fundoscope.read.photographs import photograph_size, read_pixels
+from fundoscope.train.examples import IGNORED, ONLY_FIRST, Draw, Example
+from fundoscope.train.fovea_teacher import TAUGHT_FILE, read_taught
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class OutlinerTask:
+    """One network to train: its parts, its detail, its data and its size."""
+
+    name: str
+    parts: tuple[str, ...]
+    field_px: int
+    """Width of the field of view as the network sees it."""
+    prepare: Callable[[Path, Path], Iterator[Example]]
+    """(data, work folder) -> examples."""
+    draw: Draw
+    widths: tuple[int, ...]
+    channels: int
+    batch: int
+    held_out: Callable[[Example], bool]
+    """Which photographs are never learned from, so that scores are honest."""
+    licence: str
+
+
+def _every(name: str, share: int) -> bool:
+    """Return whether a photograph belongs to the one part in `share` that is held out."""
+    digits = "".join(c for c in name if c.isdigit())
+    return int(digits or 0) % share == 0
+
+
+# --- vessels, arteries and veins ---------------------------------------------------------
+
+VESSEL_CACHE_PX = 1024
+_HRF_UNCERTAIN = 3
+
+
+def _vessel_examples(data: Path, work: Path) -> Iterator[Example]:
+    for path in sorted((data / "AVRDB/images").glob("*")):
+        codes = read_coded_mask(_mask_of(path, "av"))
+        yield _vessel_example(path, "AVRDB", _artery_vein_bits(codes, crossing=True), known=7)
+    for path in sorted((data / "HRF/images").glob("*")):
+        codes = read_coded_mask(_mask_of(path, "av"))
+        yield _vessel_example(path, "HRF", _artery_vein_bits(codes, crossing=False), known=7)
+    for path in sorted((data / "FIVES/images").glob("*")):
+        vessels = read_mask(_mask_of(path, "vessels"))
+        yield _vessel_example(path, "FIVES", vessels.astype(np.uint8), known=1)
+
+
+def _artery_vein_bits(codes: Bytes, crossing: bool) -> Bytes:
+    bits = np.array([0, 1 + 2, 1 + 4, 1 + 2 + 4 if crossing else 1 + ONLY_FIRST], np.uint8)
+    return bits[np.minimum(codes, 3)]
+
+
+def _vessel_example(path: Path, camera: str, bits: Bytes, known: int) -> Example:
+    pixels = read_pixels(path)
+    frame, inside, cut = _frame_of(pixels, VESSEL_CACHE_PX)
+    truth = _cut_bits(frame, bits, 7)
+    truth[~inside] |= IGNORED
+    return Example(path.stem, camera, even_light(cut, inside), truth, known)
+
+
+# --- lesions ------------------------------------------------------------------------------
+
+LESION_CACHE_PX = 1024
+
+
+def _lesion_examples(data: Path, work: Path) -> Iterator[Example]:
+    for folder in ("IDRiD", "IDRiD_1024"):
+        for path in sorted((data / folder / "images").glob("*")):
+            codes = read_coded_mask(_mask_of(path, "lesions"))
+            bits = np.array([0, 1, 2, 4, 8, 0], np.uint8)[np.minimum(codes, 5)]
+            yield _lesion_example(path, folder, bits)
+    for path in sorted((data / "IDRiD_no_retinopathy").rglob("*.jpg")):
+        yield _lesion_example(path, "IDRiD_no_retinopathy", None)
+
+
+def _lesion_example(path: Path, camera: str, bits: Bytes | None) -> Example:
+    pixels = read_pixels(path)
+    frame, inside, cut = _frame_of(pixels, LESION_CACHE_PX)
+    truth = np.zeros(inside.shape, np.uint8) if bits is None else _cut_bits(frame, bits, 4)
+    truth[~inside] |= IGNORED
+    return Example(path.stem, camera, lesion_picture(cut, inside), truth, known=15)
+
+
+def lesion_picture(cut: Bytes, inside: npt.NDArray[np.bool_]) -> Bytes:
+    """Return six channels: evenly lit, and evenly coloured."""
+    return np.dstack([even_light(cut, inside), even_colour(cut, inside)])
+
+
+# --- disc in the whole field, and fovea -----------------------------------------------------
+
+PLACE_CACHE_PX = 320
+_FOVEA_DISCS = 0.3
+"""Radius of the spot that stands for the fovea, disc diameters."""
+
+
+def _disc_place_examples(data: Path, work: Path) -> Iterator[Example]:
+    for folder in ("IDRiD", "IDRiD_1024"):
+        for path in sorted((data / folder / "images").glob("*")):
+            disc = read_coded_mask(_mask_of(path, "lesions")) == 5
+            yield _place_example(path, folder, disc.astype(np.uint8), known=1)
+    for path in sorted((data / "DRIONS/images").glob("*")):
+        disc = read_mask(_mask_of(path, "disc"))
+        yield _place_example(path, "DRIONS", disc.astype(np.uint8), known=1)
+
+
+def _place_examples(data: Path, work: Path) -> Iterator[Example]:
+    """Yield outlined discs, and photographs whose disc and fovea were taught by anatomy."""
+    yield from _disc_place_examples(data, work)
+    for row in read_taught(work / TAUGHT_FILE):
+        path = data / row.photograph
+        height, width = photograph_size(path)[::-1]
+        disc = np.zeros((height, width), np.uint8)
+        cv2.circle(disc, _xy(row.disc), round(row.disc_across_px / 2), 1, -1)
+        spot = np.zeros((height, width), np.uint8)
+        cv2.circle(spot, _xy(row.fovea), max(2, round(_FOVEA_DISCS * row.disc_across_px)), 2, -1)
+        yield _place_example(path, path.parent.parent.name, disc | spot, known=3)
+
+
+def _xy(place: tuple[float, float]) -> tuple[int, int]:
+    return round(place[1]), round(place[0])
+
+
+def _place_example(path: Path, camera: str, bits: Bytes, known: int) -> Example:
+    pixels = read_pixels(path)
+    frame, inside, cut = _frame_of(pixels, PLACE_CACHE_PX)
+    return Example(path.stem, camera, lesion_picture(cut, inside), _cut_bits(frame, bits, 2), known)
+
+
+# --- disc and cup, close ------------------------------------------------------------------
+
+CLOSE_CACHE_PX = 384
+
+
+def _close_examples(data: Path, work: Path) -> Iterator[Example]:
+    for folder in ("IDRiD", "IDRiD_1024"):
+        for path in sorted((data / folder / "images").glob("*")):
+            disc = read_coded_mask(_mask_of(path, "lesions")) == 5
+            yield from _close_example(path, folder, disc.astype(np.uint8), known=1)
+    for path in sorted((data / "DRIONS/images").glob("*")):
+        disc = read_mask(_mask_of(path, "disc"))
+        yield from _close_example(path, "DRIONS", disc.astype(np.uint8), known=1)
+    for path in sorted((data / "DrishtiGS_crops/images").glob("*")):
+        codes = read_coded_mask(_mask_of(path, "disc_cup"))
+        bits = np.array([0, 1, 3], np.uint8)[np.minimum(codes, 2)]
+        yield from _close_example(path, "DrishtiGS", bits, known=3)
+
+
+def _close_example(path: Path, camera: str, bits: Bytes, known: int) -> Iterator[Example]:
+    rows, cols = np.nonzero(bits & 1)
+    if len(rows) < 50:
+        return
+    pixels = read_pixels(path)
+    across = max(np.ptp(rows), np.ptp(cols)) + 1
+    frame = frame_round(
+        (float(rows.mean()), float(cols.mean())), CLOSE_DISCS * across, bits.shape, CLOSE_CACHE_PX
+    )
+    inside = frame.cut(np.ones(bits.shape, bool))
+    cut = frame.cut(pixels)
+    if camera == "DrishtiGS":  # a crop without surroundings: go on with its border's colours
+        cut = _gone_on(cut, inside)
+    truth = _cut_bits(frame, bits, 2)
+    picture = close_picture(cut)
+    if camera != "DrishtiGS":
+        truth[~inside] |= IGNORED
+    yield Example(path.stem, camera, picture, truth, known)
+
+
+def _gone_on(cut: Bytes, inside: npt.NDArray[np.bool_]) -> Bytes:
+    rows, cols = np.nonzero(inside)
+    top, bottom, left, right = rows.min(), rows.max() + 1, cols.min(), cols.max() + 1
+    side = cut.shape[0]
+    return cv2.copyMakeBorder(
+        cut[top:bottom, left:right], top, side - bottom, left, side - right, cv2.BORDER_REFLECT_101
+    )
+
+
+# --- shared -------------------------------------------------------------------------------
+
+
+def _mask_of(photograph: Path, folder: str) -> Path:
+    return photograph.parent.parent / folder / f"{photograph.stem}.png"
+
+
+def _frame_of(pixels: Bytes, size_px: int) -> tuple[Frame, npt.NDArray[np.bool_], Bytes]:
+    field: Field = find_field(pixels)
+    frame = frame_of_field(field, pixels.shape[:2], size_px)
+    return frame, frame.cut(seen(pixels, field)), frame.cut(pixels)
+
+
+def _cut_bits(frame: Frame, bits: Bytes, parts: int) -> Bytes:
+    """Resize each bit by its share of area, so that thin vessels neither break nor grow."""
+    out = np.zeros((frame.size_px, frame.size_px), np.uint8)
+    for part in range(parts):
+        share = frame.cut(((bits >> part) & 1).astype(np.float32))
+        out |= (share >= 0.5).astype(np.uint8) << part
+    return out
+
+
+VESSELS = OutlinerTask(
+    name="vessels",
+    parts=("vessel", "artery", "vein"),
+    field_px=768,
+    prepare=_vessel_examples,
+    draw=Draw(crop_px=384, detail=768 / VESSEL_CACHE_PX, parts=3, cameras_alike=0.35),
+    widths=(12, 24, 48, 96, 144, 192),
+    channels=3,
+    batch=4,
+    held_out=lambda e: _every(e.name, 7 if e.camera == "AVRDB" else 5),
+    licence="CC BY 4.0 photographs; the artery/vein layer of HRF states no licence: research-only",
+)
+LESIONS = OutlinerTask(
+    name="lesions",
+    parts=("microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate"),
+    field_px=1024,
+    prepare=_lesion_examples,
+    draw=Draw(crop_px=384, detail=1.0, parts=4, sought=0.65, cameras_alike=0.3),
+    widths=(12, 24, 48, 96, 144, 192),
+    channels=6,
+    batch=4,
+    held_out=lambda e: _every(e.name, 5),
+    licence="CC BY 4.0",
+)
+DISC_PLACES = OutlinerTask(
+    name="disc_places",
+    parts=("disc",),
+    field_px=256,
+    prepare=_disc_place_examples,
+    draw=Draw(crop_px=256, detail=256 / PLACE_CACHE_PX, parts=1, whole=True, zoom=1.6),
+    widths=(12, 24, 48, 64, 96, 128),
+    channels=6,
+    batch=8,
+    held_out=lambda e: _every(e.name, 5),
+    licence="DRIONS: research-only",
+)
+PLACES = OutlinerTask(
+    name="places",
+    parts=("disc", "fovea"),
+    field_px=256,
+    prepare=_place_examples,
+    draw=Draw(crop_px=256, detail=256 / PLACE_CACHE_PX, parts=2, whole=True, zoom=1.5),
+    widths=(12, 24, 48, 64, 96, 128),
+    channels=6,
+    batch=8,
+    held_out=lambda e: _every(e.name, 5),
+    licence="DRIONS, ODIR: research-only",
+)
+DISC_CUP = OutlinerTask(
+    name="disc_cup",
+    parts=("disc", "cup"),
+    field_px=256,
+    prepare=_close_examples,
+    draw=Draw(
+        crop_px=256,
+        detail=256 / CLOSE_CACHE_PX,
+        parts=2,
+        whole=True,
+        zoom=1.35,
+        shift=0.12,
+        turns=30.0,
+        cameras_alike=0.5,
+    ),
+    widths=(12, 24, 48, 64, 96, 128),
+    channels=3,
+    batch=8,
+    held_out=lambda e: _every(e.name, 5),
+    licence="DRIONS, Drishti-GS: research-only",
+)
+OUTLINER_TASKS: Mapping[str, OutlinerTask] = {
+    task.name: task for task in (VESSELS, LESIONS, DISC_PLACES, PLACES, DISC_CUP)
+}

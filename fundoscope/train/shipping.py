@@ -1,0 +1,154 @@
+"""A trained outliner as it ships: one ONNX file, and a manifest that says what it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fundoscope.train.examples import Example, known_of
+from fundoscope.train.networks import Outliner
+from fundoscope.train.outliner_tasks import OUTLINER_TASKS, OutlinerTask
+from fundoscope.train.segmenters import SegmenterConfig, outlined, prepared
+
+_THRESHOLDS = np.arange(0.1, 0.91, 0.05)
+
+
+class _Probabilities(nn.Module):
+    """The network with its logits made probabilities."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(picture))
+
+
+def ship_segmenter(config: SegmenterConfig, weights: Path) -> Path:
+    """Write NAME.onnx and NAME.json of a trained outliner; return the manifest.
+
+    Thresholds are those of best Dice over the photographs that were held out.
+    """
+    task = OUTLINER_TASKS[config.task]
+    saved = torch.load(config.run / "checkpoint.pt", weights_only=True)
+    network = Outliner(task.channels, len(task.parts), task.widths)
+    network.load_state_dict(saved["mean_network"])
+    network.eval()
+    examples = prepared(task, config)
+    weights.mkdir(parents=True, exist_ok=True)
+    write_onnx(network, task.channels, weights / f"{task.name}.onnx")
+    manifest = _manifest(task, config, saved["step"], network, examples)
+    path = weights / f"{task.name}.json"
+    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def write_onnx(network: nn.Module, channels: int, path: Path, side: int = 256) -> None:
+    """Write a network whose input is (B, channels, H, W), batch and sides left open."""
+    axes = {0: "batch", 2: "height", 3: "width"}
+    torch.onnx.export(
+        _Probabilities(network).eval(),
+        (torch.zeros(1, channels, side, side),),
+        str(path),
+        input_names=["picture"],
+        output_names=["probabilities"],
+        dynamic_axes={"picture": axes, "probabilities": axes},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+def _manifest(
+    task: OutlinerTask,
+    config: SegmenterConfig,
+    steps: int,
+    network: nn.Module,
+    examples: Sequence[Example],
+) -> dict[str, Any]:
+    learned = [e for e in examples if not task.held_out(e) and e.camera != config.leave_out]
+    trial = [e for e in examples if task.held_out(e) or e.camera == config.leave_out]
+    size = "frame_px" if task.name == "disc_cup" else "field_px"
+    thresholds, scores = _thresholds_and_scores(network, task, trial)
+    cameras = sorted({e.camera for e in learned})
+    return {
+        "task": task.name,
+        "version": f"{date.today():%Y.%m}",
+        "architecture": f"Outliner{task.widths}",
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "input": {size: task.field_px, "channels": task.channels},
+        "outputs": list(task.parts),
+        "thresholds": thresholds,
+        "least_px": dict.fromkeys(task.parts, 4),
+        "trained_on": [
+            {"set": c, "photographs": sum(e.camera == c for e in learned)} for c in cameras
+        ],
+        "held_out": scores,
+        "licence": task.licence,
+        "augmentation": "zoom, turn, mirror, blur, resolution, JPEG, gain, offset, slow light, noise",
+        "seed": config.seed,
+        "steps": steps,
+        "command": f"fundoscope train segmenter --task {task.name} --data DATA --run RUN",
+        "code": _revision(),
+    }
+
+
+def _revision() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def _thresholds_and_scores(
+    network: nn.Module, task: OutlinerTask, trial: Sequence[Example]
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return the best threshold of each part, and Dice per photograph at it, by camera."""
+    counts: dict[tuple[str, int], list[tuple[Any, Any, float]]] = {}
+    for example in trial:
+        said, coded = outlined(network, task, example)  # type: ignore[arg-type]
+        for part in range(len(task.parts)):
+            if example.known >> part & 1:
+                known = known_of(coded, part)
+                there = ((coded >> part) & 1 > 0)[known]
+                here = np.sort(said[part][known])
+                hits = np.sort(said[part][known][there])
+                said_n = len(here) - np.searchsorted(here, _THRESHOLDS)
+                hit_n = len(hits) - np.searchsorted(hits, _THRESHOLDS)
+                counts.setdefault((example.camera, part), []).append(
+                    (said_n, hit_n, float(there.sum()))
+                )
+    thresholds: dict[str, float] = {}
+    scores: dict[str, Any] = {}
+    for part, name in enumerate(task.parts):
+        rows = [row for (_, p), found in counts.items() if p == part for row in found]
+        pooled = [2 * sum(r[1] for r in rows) / (sum(r[0] for r in rows) + sum(r[2] for r in rows))]
+        best = int(np.argmax(pooled[0])) if rows else 8
+        thresholds[name] = round(float(_THRESHOLDS[best]), 2)
+        for (camera, p), found in sorted(counts.items()):
+            dice = [2 * r[1][best] / (r[0][best] + r[2]) for r in found if r[2] > 0]
+            if p == part and dice:
+                scores[f"{camera}/{name}"] = _with_interval(dice)
+    return thresholds, scores
+
+
+def _with_interval(values: Sequence[float]) -> Mapping[str, Any]:
+    chance = np.random.default_rng(0)
+    drawn = chance.choice(np.asarray(values), (2000, len(values))).mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return {
+        "dice": round(float(np.mean(values)), 3),
+        "interval_95": [round(float(low), 3), round(float(high), 3)],
+        "photographs": len(values),
+    }
