@@ -52,7 +52,7 @@ def find_places(view: View) -> Places:
     said = network.run(standardised(view.lit_and_coloured(frame)))[0][0]
     said *= frame.cut(view.inside)
     thresholds = network.manifest["thresholds"]
-    disc, across, disc_certainty = _disc_place(said[0], thresholds["disc"])
+    disc, across, disc_certainty = disc_place(said[0], thresholds["disc"])
     fovea, fovea_certainty = _peak(said[1], thresholds["fovea"])
     return Places(
         disc=frame.point_back(*disc) if disc else None,
@@ -99,7 +99,7 @@ def _back(frame: Frame, disc: Mask, cup: Mask, said: Probability) -> DiscCup:
     return DiscCup(whole, whole & (own[..., 1] >= 0.5), own[..., 2], own[..., 3])
 
 
-def _disc_place(
+def disc_place(
     probability: Probability, threshold: float
 ) -> tuple[tuple[float, float] | None, float, float]:
     """Return centre, diameter and certainty of the likeliest piece, in pixels of the frame."""
