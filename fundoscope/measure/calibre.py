@@ -3,8 +3,10 @@
 Differs from AutoMorph's: a width is the distance of the walls across the centreline, to a fraction
 of a pixel (theirs is made of whole pixels: of the largest discs that fit, or of area by the number
 of skeleton pixels); it is measured on the whole mask before a zone is cut out (theirs shrinks at
-the zone's borders, which count as background); and the six widest are vessels that cross the zone
-(theirs are segments: a vessel cut by a branch counts twice).
+the zone's borders, which count as background); and the six widest are vessels, taken on circles
+through the zone and averaged over them (theirs are segments: a vessel cut by a branch counts
+twice). To chain the pieces of each vessel across its branches instead depends on which way counts
+as straight on: turning a phantom changed its AVR by up to 4 %, with circles by 1 %.
 
 References
 ----------
@@ -21,15 +23,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from fundoscope.measure.centreline import Centreline
-from fundoscope.measure.skeleton import FREE, Floats, Ints, Mask
+from fundoscope.measure.skeleton import Floats, Ints, Mask
 from fundoscope.measure.tortuosity import pieces
 from fundoscope.measure.zones import Region
 
 WIDEST = 6
-CROSSES = 1 / 3
-"""A vessel counts in a zone where it runs through at least this share of the ring's breadth."""
-STRAIGHT_ON = np.radians(60.0)
-"""Two pieces that meet are one vessel where the way turns by less than this."""
+CIRCLES = 16
+"""Circles through a zone on each of which the widest vessels are taken."""
+NEARBY = 1 / 8
+"""On a circle a vessel's width is its mean over so much of the zone's inner radius to either side:
+a quarter of the disc's radius."""
 
 
 @dataclass(frozen=True)
@@ -75,64 +78,42 @@ def mean_width_px(line: Centreline, inside: Mask) -> float | None:
     return float(np.average(line.width_px[known], weights=weight))
 
 
-def crossing_widths_px(line: Centreline, zone: Region) -> Floats:
-    """Return the mean width of every vessel that crosses a zone, widest first.
+def crossing_widths_px(line: Centreline, zone: Region) -> list[Floats]:
+    """Return the widths of the vessels that cross each of `CIRCLES` circles, widest first, pixels.
 
-    Pieces that a branch or a crossing cuts, and that run straight on, are one vessel.
+    The circles lie evenly through the zone. A vessel counts on a circle that it goes through, not
+    where it comes back; where it has branched, its branches count instead.
     """
     start, stop = pieces(line, zone.holds(line.points))
     away = np.hypot(*(line.points - np.array(zone.centre)).T)
-    known = np.isfinite(line.width_px)
-    weight = np.where(known, line.step_px, 0)
-    total = np.concatenate([[0.0], np.cumsum(weight * np.nan_to_num(line.width_px))])
-    length = np.concatenate([[0.0], np.cumsum(weight)])
-    vessels = []
-    for chain in _vessels(line, start, stop):
-        first, last = start[chain], stop[chain]
-        nearest = min(away[a:b].min() for a, b in zip(first, last, strict=True))
-        furthest = max(away[a:b].max() for a, b in zip(first, last, strict=True))
-        clear = (length[last] - length[first]).sum()
-        if furthest - nearest >= CROSSES * (zone.outer_px - zone.inner_px) and clear > 0:
-            vessels.append(float((total[last] - total[first]).sum() / clear))
-    return np.array(sorted(vessels, reverse=True))
-
-
-def _vessels(line: Centreline, start: Ints, stop: Ints) -> list[list[int]]:
-    """Chains of pieces, joined where they run straight on through a junction."""
-    owner = list(range(len(start)))
-    for meeting in _meetings(line, start, stop).values():
-        turns = []
-        for i, (piece, way) in enumerate(meeting):
-            for other, other_way in meeting[i + 1 :]:
-                turn = math.acos(float(np.clip(-way @ other_way, -1, 1)))
-                turns.append((turn, piece, other))
-        joined: set[int] = set()
-        for turn, piece, other in sorted(turns):
-            if turn < STRAIGHT_ON and not {piece, other} & joined and piece != other:
-                joined |= {piece, other}
-                old, new = owner[other], owner[piece]
-                owner = [new if o == old else o for o in owner]
-    chains: dict[int, list[int]] = {}
-    for piece, of in enumerate(owner):
-        chains.setdefault(of, []).append(piece)
-    return list(chains.values())
-
-
-def _meetings(line: Centreline, start: Ints, stop: Ints) -> dict[int, list[tuple[int, Floats]]]:
-    """Junctions at which pieces end, with the direction in which each leaves."""
-    segment = line.segment
-    found: dict[int, list[tuple[int, Floats]]] = {}
-    for piece, (begin, end) in enumerate(zip(start, stop, strict=True)):
-        own = segment[begin]
-        for side, tip in ((0, line.first[own]), (1, line.first[own + 1] - 1)):
-            junction = int(line.ends[own, side])
-            if junction == FREE or not begin <= tip < end:
-                continue
-            reach = int(line.junction_radius_px[junction] * 2) + 6
-            far = min(tip + reach, end - 1) if side == 0 else max(tip - reach, begin)
-            way = line.points[far] - line.junctions[junction]
-            found.setdefault(junction, []).append((piece, way / max(np.hypot(*way), 1e-9)))
+    breadth = zone.outer_px - zone.inner_px
+    found = []
+    for radius in zone.inner_px + breadth * (np.arange(CIRCLES) + 0.5) / CIRCLES:
+        beyond = away > radius
+        through = np.flatnonzero(beyond[start] != beyond[stop - 1])
+        over = np.flatnonzero(beyond[1:] != beyond[:-1])
+        at = over[np.searchsorted(over, start[through])]  # where each first goes over
+        widths = _nearby_widths(line, at, NEARBY * zone.inner_px)
+        found.append(np.sort(widths[np.isfinite(widths)])[::-1])
     return found
+
+
+def _nearby_widths(line: Centreline, at: Ints, near_px: float) -> Floats:
+    """Mean width within so much of the way on either side of points, else the nearest one known.
+
+    NaN on a segment of which no wall is clear.
+    """
+    known = np.flatnonzero(np.isfinite(line.width_px))
+    owner, segment = line.segment[known], line.segment[at]
+    # one long ruler: each segment begins a gap behind the one before
+    offset = np.concatenate([[0.0], np.cumsum(line.length_px + 1)])
+    ruler, here = line.along_px[known] + offset[owner], line.along_px[at] + offset[segment]
+    least, most = (np.searchsorted(owner, segment, side=side) for side in ("left", "right"))
+    low = np.clip(np.searchsorted(ruler, here - near_px), least, np.maximum(most - 1, least))
+    high = np.clip(np.searchsorted(ruler, here + near_px, side="right"), low + 1, most)
+    total = np.concatenate([[0.0], np.cumsum(line.width_px[known])])
+    count = np.maximum(high - low, 1)
+    return np.where(least < most, (total[high] - total[low]) / count, np.nan)
 
 
 Combine = Callable[[float, float], float]

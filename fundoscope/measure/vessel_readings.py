@@ -164,29 +164,33 @@ def equivalents(
         )
 
 
-def _crossing(vessels: VesselMap, zone: Region | str, where: str) -> list[float] | str:
-    """Widths of the vessels that cross a zone, or why they cannot be told."""
+def _crossing(vessels: VesselMap, zone: Region | str, where: str) -> list[Floats] | str:
+    """Widths of the vessels on each circle through the zone that enough of them cross, or why not.
+
+    They must be enough on half of the circles.
+    """
     if vessels.problem or vessels.line is None:
         return vessels.problem
     if isinstance(zone, str):
         return zone
-    widths = crossing_widths_px(vessels.line, zone).tolist()
-    if len(widths) < WIDEST:
-        return f"{len(widths)} {vessels.noun} cross {WHERE_WORDS[where]}, {WIDEST} are needed"
-    return list(widths)
+    circles = crossing_widths_px(vessels.line, zone)
+    usual = sorted(len(widths) for widths in circles)[len(circles) // 2]
+    if usual < WIDEST:
+        return f"{usual} {vessels.noun} cross {WHERE_WORDS[where]}, {WIDEST} are needed"
+    return [widths for widths in circles if len(widths) >= WIDEST]
 
 
 def _equivalent(
-    crossing: list[float] | str, rule: str, combine: Combine, scale: Scale | None
+    circles: list[Floats] | str, rule: str, combine: Combine, scale: Scale | None
 ) -> tuple[float | None, str]:
-    """The equivalent in pixels, or the reason why there is none."""
-    if isinstance(crossing, str):
-        return None, crossing
-    if rule == "knudtson":
-        return central_equivalent(crossing, combine), ""
-    if scale is None:
+    """The mean equivalent over the circles, pixels, or the reason why there is none."""
+    if isinstance(circles, str):
+        return None, circles
+    if rule == "hubbard" and scale is None:
         return None, "Hubbard's rule is in micrometres, and no scale was given"
-    um = central_equivalent([width * scale.um_per_px for width in crossing], combine)
-    if um is None or not np.isfinite(um):
+    unit = scale.um_per_px if rule == "hubbard" and scale is not None else 1.0
+    found = [central_equivalent(widths[:WIDEST] * unit, combine) for widths in circles]
+    mean = np.mean([trunk for trunk in found if trunk is not None])
+    if not np.isfinite(mean):
         return None, f"the vessels are too narrow for Hubbard's rule: check the scale, {scale}"
-    return um / scale.um_per_px, ""
+    return float(mean) / unit, ""

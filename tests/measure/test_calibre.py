@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fundoscope.measure.calibre import (
+    CIRCLES,
     central_equivalent,
     crossing_widths_px,
     hubbard_arteriole,
@@ -15,10 +16,11 @@ from fundoscope.measure.calibre import (
     segment_widths,
 )
 from fundoscope.measure.centreline import centreline
+from fundoscope.measure.disc import Outline, outline
 from fundoscope.measure.skeleton import Mask
 from fundoscope.measure.zones import zone
 from fundoscope.phantom_shapes import coverage
-from fundoscope.phantoms import draw_straight_vessel
+from fundoscope.phantoms import draw_arc, draw_phantom, draw_straight_vessel
 
 SIDE = 301
 CENTRE = (150.0, 150.0)
@@ -45,10 +47,13 @@ def spokes(widths: dict[float, float]) -> Mask:
 SIX = {7.0: 9.0, 67.0: 8.0, 127.0: 7.0, 187.0: 6.0, 247.0: 5.0, 307.0: 4.0}
 
 
-def test_six_vessels_cross_zone_b_each_with_its_width() -> None:
+def test_six_vessels_cross_every_circle_of_zone_b_each_with_its_width() -> None:
     line = centreline(spokes(SIX))
     found = crossing_widths_px(line, zone("zone_b", CENTRE, RADIUS_PX, (SIDE, SIDE)))
-    assert found == pytest.approx([9, 8, 7, 6, 5, 4], rel=0.02)
+    assert len(found) == CIRCLES
+    for widths in found:
+        assert widths == pytest.approx([9, 8, 7, 6, 5, 4], rel=0.05)
+    assert np.mean(found, axis=0) == pytest.approx([9, 8, 7, 6, 5, 4], rel=0.02)
 
 
 def test_a_vessel_that_a_branch_cuts_counts_once() -> None:
@@ -57,15 +62,55 @@ def test_a_vessel_that_a_branch_cuts_counts_once() -> None:
     line = centreline(spokes({0.0: 9.0, 180.0: 5.0}) | branch)
     assert len(line.ends) == 4  # the first vessel is in two
     found = crossing_widths_px(line, zone("zone_b", CENTRE, RADIUS_PX, (SIDE, SIDE)))
-    assert np.rint(found).tolist() == [9, 5]
+    # the branch leaves at right angles, 100 px from the middle, and reaches 112 px
+    for widths in found:
+        assert np.rint(widths[:2]).tolist() in ([9, 5], [9, 3])
+        assert widths[0] == pytest.approx(9, abs=0.5)
+    assert sorted({len(widths) for widths in found}) == [2, 3]
 
 
-def test_a_vessel_that_only_enters_the_zone_does_not_cross_it() -> None:
+def test_a_vessel_counts_on_the_circles_that_it_reaches() -> None:
+    # zone B runs from 80 to 120 px, and its 16 circles lie 2.5 px apart: 4 before the 90th
     rows, cols = np.mgrid[:SIDE, :SIDE]
     short = (np.abs(rows - 150) <= 3) & (cols > 150) & (cols < 150 + 2 * RADIUS_PX + 10)
     line = centreline(spokes({90.0: 6.0}) | short)
     found = crossing_widths_px(line, zone("zone_b", CENTRE, RADIUS_PX, (SIDE, SIDE)))
-    assert len(found) == 1
+    assert [len(widths) for widths in found] == [2] * 4 + [1] * 12
+
+
+def test_a_vessel_that_turns_back_crosses_no_circle() -> None:
+    # the top of the bow lies 100 px below the middle of zone B, its ends 150 px: it ends at 120
+    line = centreline(draw_arc(60, 140, 5, SIDE))
+    ring = zone("zone_b", (-10.0, 150.0), RADIUS_PX, (SIDE, SIDE))
+    assert ring.holds(line.points).any()
+    assert all(len(widths) == 0 for widths in crossing_widths_px(line, ring))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("where", ["zone_b", "zone_c"])
+def test_the_equivalent_of_a_drawn_tree_is_that_of_its_drawing(seed: int, where: str) -> None:
+    # the truth: the widths with which the vessels were drawn, where they cross each circle
+    phantom = draw_phantom(seed, 912)
+    disc = outline(phantom.disc, "optic disc")
+    assert isinstance(disc, Outline)
+    ring = zone(where, disc.centre, disc.diameter_px / 2, phantom.disc.shape)
+    drawn = [s for s in phantom.segments if s.vessel == "vein"]
+    away = [np.hypot(*(s.points - np.array(disc.centre)).T) for s in drawn]
+    true, measured = [], []
+    found = crossing_widths_px(centreline(phantom.veins), ring)
+    step = (ring.outer_px - ring.inner_px) / CIRCLES
+    for nth, widths in enumerate(found):
+        radius = ring.inner_px + (nth + 0.5) * step
+        crossed = [
+            float(segment.width_px[np.argmin(np.abs(far - radius))])
+            for segment, far in zip(drawn, away, strict=True)
+            if (far[0] > radius) != (far[-1] > radius)
+        ]
+        true.append(central_equivalent(crossed, knudtson(0.95)))
+        measured.append(central_equivalent(widths, knudtson(0.95)))
+    both = [(t, m) for t, m in zip(true, measured, strict=True) if t and m]
+    assert len(both) >= CIRCLES / 2
+    assert np.mean([m for _, m in both]) == pytest.approx(np.mean([t for t, _ in both]), rel=0.02)
 
 
 def test_the_border_of_a_zone_does_not_make_vessels_narrower() -> None:
