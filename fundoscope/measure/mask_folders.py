@@ -63,6 +63,8 @@ class MaskSet:
     scale: Scale | None = None
     automorph_skeletons: Mapping[str, Mask] = field(default_factory=dict)
     """`all`, `arteries`, `veins`: as AutoMorph wrote them, for its own definitions only."""
+    refused: str = ""
+    """Why nothing may be measured in this photograph, such as its quality; empty where it may."""
 
     def __post_init__(self) -> None:
         shapes = [(part, mask.shape) for part, mask in self.parts()]
@@ -126,7 +128,7 @@ def read_mask_folder(folder: Path) -> Iterator[MaskSet]:
         folder = folder / "Results"
     if (folder / "M2").is_dir():
         yield from _automorph_results(folder)
-    elif any((folder / part).is_dir() for part in OUR_FOLDERS):
+    elif any((folder / part).exists() for part in (*OUR_FOLDERS, PHOTOGRAPHS_TABLE)):
         yield from _our_folder(folder)
     else:
         raise _no_layout(folder, "neither layout of masks")
@@ -142,19 +144,31 @@ def _no_layout(folder: Path, what: str) -> ReadError:
     )
 
 
-def _names(folder: Path, parts: Iterable[str]) -> list[str]:
-    """Return the stems of the PNG files in any of the parts, sorted."""
-    found = {file.stem for part in parts for file in (folder / part).glob("*.png")}
+def _refused(rows: Mapping[str, Row]) -> dict[str, str]:
+    """Return why nothing may be measured, by the names of the photographs that were refused."""
+    reasons = {
+        PurePosixPath(row.text("photograph")).stem: row.text_or_none("refused")
+        for row in rows.values()
+    }
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _names(folder: Path, parts: Iterable[str], also: Iterable[str] = ()) -> list[str]:
+    """Return the stems of the PNG files in any of the parts, and `also`, sorted."""
+    found = {file.stem for part in parts for file in (folder / part).glob("[!.]*.png")} | {*also}
     if not found:
         raise _no_layout(folder, "no PNG file in the folders of masks")
     return sorted(found)
 
 
 def _our_folder(folder: Path) -> Iterator[MaskSet]:
-    names = _names(folder, OUR_FOLDERS)
     rows = _rows_by_name(folder / PHOTOGRAPHS_TABLE, "photograph")
-    for name in names:
+    refused = _refused(rows)
+    for name in _names(folder, OUR_FOLDERS, refused):
         row = rows.get(name)
+        if name in refused:
+            yield MaskSet(name=name, refused=refused[name])
+            continue
         vessel_codes = _codes(folder, "artery_vein", name, known=3)
         disc_codes = _codes(folder, "disc_cup", name, known=2)
         lesion_codes = _codes(folder, "lesions", name, known=DISC_CODE)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 
-from fundoscope.errors import ConfigError
 from fundoscope.measure.automorph_definitions import automorph_features
 from fundoscope.measure.automorph_disc import automorph_group
 from fundoscope.measure.mask_folders import MaskSet, read_mask_folder
@@ -22,12 +16,10 @@ from fundoscope.measure.overlay import draw_overlay
 from fundoscope.measure.scale import Scale
 from fundoscope.measure.survey import survey
 from fundoscope.measure.tables import AutomorphRow, write_automorph_tables, write_tidy
+from fundoscope.processes import mapped
 from fundoscope.records import Measured, Unmeasured
 
-T = TypeVar("T")
 Values = tuple[Measured | Unmeasured, ...]
-IN_HAND = 4
-"""Photographs in hand for each process; more only holds memory."""
 
 
 def measure_folder(
@@ -54,7 +46,7 @@ def measure_folder(
     def rows() -> Iterator[tuple[str, Values]]:
         nonlocal count
         scaled = (_with_scale(m, scale) for m in read_mask_folder(masks))
-        for name, values in _mapped(
+        for name, values in mapped(
             partial(_measured, repeats=repeats, overlays=overlays), scaled, jobs
         ):
             count += 1
@@ -75,7 +67,7 @@ def measure_as_automorph(
     leaves them, so that old analyses can go on.
     """
     scaled = (_with_scale(m, scale) for m in read_mask_folder(masks))
-    found = list(_mapped(_automorph_row, scaled, jobs))
+    found = list(mapped(_automorph_row, scaled, jobs))
     write_automorph_tables(found, folder)
     return len(found)
 
@@ -94,21 +86,3 @@ def _measured(masks: MaskSet, repeats: int, overlays: Path | None) -> tuple[str,
 def _automorph_row(masks: MaskSet) -> AutomorphRow:
     cv2.setNumThreads(1)
     return AutomorphRow(masks.name, automorph_group(masks), automorph_features(masks))
-
-
-def _mapped(work: Callable[[MaskSet], T], things: Iterable[MaskSet], jobs: int) -> Iterator[T]:
-    """Map in order over processes, with only a few photographs in hand."""
-    if jobs < 1:
-        raise ConfigError(f"--jobs wants at least one process, got {jobs}", mend="--jobs 2")
-    if jobs == 1:
-        yield from map(work, things)
-        return
-    things = iter(things)
-    # spawned, not forked: a fork of a process with threads (a progress bar's, BLAS') can hang
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting: deque[Future[T]] = deque(
-            pool.submit(work, t) for t in islice(things, IN_HAND * jobs)
-        )
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(work, thing) for thing in islice(things, 1))

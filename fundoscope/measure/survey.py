@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from fundoscope.errors import ConfigError
 from fundoscope.measure.disc import Outline, cup_in, outline
-from fundoscope.measure.mask_folders import MaskSet
+from fundoscope.measure.mask_folders import LESION_CODES, MaskSet
 from fundoscope.measure.place_readings import (
     disc_readings,
     grid_of,
     grid_readings,
     lesion_readings,
 )
-from fundoscope.measure.readings import Reading, Ruler
+from fundoscope.measure.readings import TOOL, Reading, Ruler
 from fundoscope.measure.repeatability import with_repeatability
 from fundoscope.measure.vessel_readings import VesselMap, equivalents
 from fundoscope.measure.zones import LEAST_VISIBLE, ZONE_RADII, Region, whole_field, zone
@@ -45,6 +47,8 @@ def survey(masks: MaskSet, repeats: int = 0) -> tuple[Measured | Unmeasured, ...
             where="a survey",
             mend="8 repeats give a usable figure",
         )
+    if masks.refused:
+        return _all_refused(masks.refused)
     values = _survey_once(masks)
     return with_repeatability(masks, values, repeats, _survey_once) if repeats else values
 
@@ -54,6 +58,17 @@ def _survey_once(masks: MaskSet) -> tuple[Measured | Unmeasured, ...]:
     diameter = disc.diameter_px if isinstance(disc, Outline) else None
     ruler = Ruler(masks.scale, diameter)
     return tuple(ruler.measured(reading) for reading in _readings(masks, disc))
+
+
+def _all_refused(reason: str) -> tuple[Unmeasured, ...]:
+    """Return every quantity that masks could give, Unmeasured for one reason."""
+    nothing = MaskSet(
+        "", lesions={kind: np.zeros((1, 1), np.bool_) for kind in LESION_CODES.values()}
+    )
+    return tuple(
+        Unmeasured(value.name, reason, tool=TOOL, of=value.of, where=value.where)
+        for value in _survey_once(nothing)
+    )
 
 
 def regions(masks: MaskSet, disc: Outline | str) -> dict[str, Region | str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fundoscope.perceive.conditions import Conditions, judge_conditions
@@ -13,8 +12,6 @@ from fundoscope.perceive.quality import Quality, judge_quality
 from fundoscope.perceive.vessels import Vessels, find_vessels
 from fundoscope.perceive.views import View
 from fundoscope.read.photographs import read_pixels
-
-PARTS = ("vessels", "disc", "fovea", "lesions", "conditions")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +27,8 @@ class Perceived:
     disc_cup: DiscCup | None = None
     lesions: Lesions | None = None
     conditions: Conditions | None = None
-    missing: Mapping[str, str] = field(default_factory=dict)
-    """Of `PARTS`: part -> why there is nothing of it, never empty words."""
+    refused: str = ""
+    """Why nothing may be measured in it; empty where it may."""
 
 
 def perceive(photograph: Path, *, mirrored: bool = False) -> Perceived:
@@ -55,17 +52,11 @@ def perceive(photograph: Path, *, mirrored: bool = False) -> Perceived:
 def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived:
     """Return what is seen in a photograph that is already read; see `perceive`."""
     quality = judge_quality(view.pixels, view.field)
-    why = _why_not(quality)
-    if why:
-        return Perceived(name, view, quality, missing=dict.fromkeys(PARTS, why))
+    refused = _why_not(quality)
+    if refused:
+        return Perceived(name, view, quality, refused=refused)
     places = find_places(view)
     disc_cup = outline_disc(view, places)
-    lesions = find_lesions(view, disc_cup.disc if disc_cup else None)
-    missing = {}
-    if disc_cup is None:
-        missing["disc"] = "no optic disc was found in the photograph"
-    if places.fovea is None:
-        missing["fovea"] = "no fovea was found in the photograph"
     return Perceived(
         name=name,
         view=view,
@@ -73,9 +64,8 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
         vessels=find_vessels(view, mirrored=mirrored),
         places=places,
         disc_cup=disc_cup,
-        lesions=lesions,
+        lesions=find_lesions(view, disc_cup.disc if disc_cup else None),
         conditions=judge_conditions(view),
-        missing=missing,
     )
 
 

@@ -71,5 +71,6 @@ def model_names() -> tuple[str, ...]:
 
 def standardised(picture: npt.NDArray[np.uint8]) -> Batch:
     """Return a coded picture (H, W, C) as the networks want it, (1, C, H, W)."""
-    values = (picture.astype(np.float32) - 128) / 40
-    return np.ascontiguousarray(values.transpose(2, 0, 1))[None]
+    values = (picture.astype(np.float32) - np.float32(128)) / np.float32(40)
+    batch: Batch = np.ascontiguousarray(values.transpose(2, 0, 1))[None]
+    return batch

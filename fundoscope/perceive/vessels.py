@@ -100,7 +100,7 @@ def along_vessels(vessels: Mask, arteriness: Probability) -> Probability:
     if count < 2:
         return np.where(vessels, arteriness, 0).astype(np.float32)
     reach = max(4, round(_VOTE_REACH_SHARE * vessels.shape[1]))
-    rows, cols = np.indices(vessels.shape, sparse=True)
+    rows, cols = np.ogrid[: vessels.shape[0], : vessels.shape[1]]
     tiles = (rows // reach) * (vessels.shape[1] // reach + 1) + cols // reach
     voters = labels.astype(np.int64) * (int(tiles.max()) + 1) + tiles
     soft = cv2.blur(arteriness.astype(np.float32), (3, 3))

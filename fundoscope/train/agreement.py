@@ -49,3 +49,32 @@ def with_interval(
         "interval_95": [round(float(low), 3), round(float(high), 3)],
         "n": len(one),
     }
+
+
+def over_groups(
+    score: Callable[[Numbers], dict[str, float]], groups: Numbers, draws: int = 1000
+) -> dict[str, Any]:
+    """Return named scores with 95 % intervals over groups, such as patients, drawn again.
+
+    Parameters
+    ----------
+    score : indices of the chosen items -> named scores
+    groups : shape (n,); items of one group are drawn together.
+    """
+    names, place = np.unique(groups, return_inverse=True)
+    members = [np.flatnonzero(place == group) for group in range(len(names))]
+    chance = np.random.default_rng(0)
+    drawn: dict[str, list[float]] = {}
+    for _ in range(draws):
+        chosen = np.concatenate([members[i] for i in chance.integers(0, len(names), len(names))])
+        for name, value in score(chosen).items():
+            drawn.setdefault(name, []).append(value)
+    out = {}
+    for name, value in score(np.arange(len(groups))).items():
+        low, high = np.nanpercentile(drawn[name], [2.5, 97.5])
+        out[name] = {
+            "value": round(value, 3),
+            "interval_95": [round(float(low), 3), round(float(high), 3)],
+            "n": len(groups),
+        }
+    return out

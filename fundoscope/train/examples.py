@@ -202,8 +202,8 @@ def roughened(picture: Bytes, chance: np.random.Generator) -> npt.NDArray[np.flo
     values = (picture.astype(np.float32) - 128) / 40
     channels = values.shape[2]
     common = np.exp(chance.normal(0, 0.25))
-    values *= (common * np.exp(chance.normal(0, 0.15, channels))).astype(np.float32)
-    values += (chance.normal(0, 0.2) + chance.normal(0, 0.15, channels)).astype(np.float32)
+    values *= np.asarray(common * np.exp(chance.normal(0, 0.15, channels)), np.float32)
+    values += np.asarray(chance.normal(0, 0.2) + chance.normal(0, 0.15, channels), np.float32)
     if chance.random() < 0.3:
         slow = chance.normal(0, 0.5, (3, 3)).astype(np.float32)
         values += cv2.resize(slow, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
@@ -225,7 +225,9 @@ def _coarser(picture: Bytes, shrink: float) -> Bytes:
 
 def _jpeg_coded(picture: Bytes, quality: int) -> Bytes:
     coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    assert decoded is not None  # it was coded a line above
+    return decoded
 
 
 def _warped(picture: Bytes, window: npt.NDArray[np.float64], size: tuple[int, int]) -> Bytes:

@@ -116,12 +116,11 @@ def _spot_darkness(
     weight = inside.astype(np.float32)
 
     def mean(reach: float) -> npt.NDArray[np.float32]:
-        return cv2.GaussianBlur(open_ground * weight, (0, 0), reach) / np.maximum(
-            cv2.GaussianBlur(weight, (0, 0), reach), 1e-3
-        )
+        share = np.maximum(cv2.GaussianBlur(weight, (0, 0), reach), np.float32(1e-3))
+        return np.asarray(cv2.GaussianBlur(open_ground * weight, (0, 0), reach) / share, np.float32)
 
     wide = mean(0.9 * across)
-    return (wide - mean(0.22 * across)) / np.maximum(wide, 4) * 10
+    return np.asarray(10 * (wide - mean(0.22 * across)) / np.maximum(wide, 4), np.float32)
 
 
 def _expectation(

@@ -19,7 +19,7 @@ def _convolution(c_in: int, c_out: int, stride: int = 1, side: int = 3) -> nn.Se
 
 
 class Outliner(nn.Module):
-    """A U-shaped network (Ronneberger 2015, 10.1007/978-3-319-24574-4_28) that starts at half detail.
+    """A U-shaped network (Ronneberger 2015, 10.1007/978-3-319-24574-4_28), from half detail on.
 
     Each place of the first level sees four by four pixels and answers for two by two, so that
     a vessel of two pixels keeps its edge, at 0.6 of the time of a first level at full detail.

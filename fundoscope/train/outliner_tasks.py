@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fundoscope.errors import ConfigError, nearest
 from fundoscope.perceive.disc import CLOSE_DISCS, close_picture
 from fundoscope.perceive.field import Field, find_field, seen
 from fundoscope.perceive.frames import Frame, even_colour, even_light, frame_of_field, frame_round
@@ -287,3 +288,16 @@ DISC_CUP = OutlinerTask(
 OUTLINER_TASKS: Mapping[str, OutlinerTask] = {
     task.name: task for task in (VESSELS, LESIONS, DISC_PLACES, PLACES, DISC_CUP)
 }
+
+
+def outliner_task(name: str) -> OutlinerTask:
+    """Return the task of a name.
+
+    Raises
+    ------
+    ConfigError
+        If the task is unknown; the nearest is offered.
+    """
+    if name not in OUTLINER_TASKS:
+        raise ConfigError(f"no outliner learns {name!r}", mend=nearest(name, OUTLINER_TASKS))
+    return OUTLINER_TASKS[name]

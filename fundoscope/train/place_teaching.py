@@ -1,4 +1,4 @@
-"""Photographs whose disc a first network finds and whose fovea anatomy finds, to learn both from."""
+"""Photographs whose disc a first network finds and whose fovea anatomy does, to learn from."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from fundoscope.errors import PhotographError
 from fundoscope.perceive.disc import disc_place
@@ -16,8 +18,9 @@ from fundoscope.perceive.runtime import standardised
 from fundoscope.perceive.views import View
 from fundoscope.read.photographs import read_pixels
 from fundoscope.train.fovea_teacher import TAUGHT_FILE, TaughtPlaces, fovea_by_anatomy
-from fundoscope.train.networks import Outliner
+from fundoscope.train.loop import begin_process, trained
 from fundoscope.train.outliner_tasks import DISC_PLACES
+from fundoscope.train.segmenters import new_outliner
 
 TAUGHT_SETS = (
     *("AVRDB", "HRF", "IDRiD", "IDRiD_1024", "IDRiD_no_retinopathy", "FIVES", "RFMiD"),
@@ -36,19 +39,16 @@ def teach_places(data: Path, run: Path) -> Path:
     data : folder of the sets
     run : folder of a finished run of the task `disc_places`; the file is written beside it.
     """
-    torch.set_num_threads(1)
-    network = Outliner(DISC_PLACES.channels, 1, DISC_PLACES.widths)
-    saved = torch.load(run / "checkpoint.pt", weights_only=True)
-    network.load_state_dict(saved["mean_network"])
-    network.eval()
+    begin_process(threads=1)
+    network, _ = trained(partial(new_outliner, DISC_PLACES), run)
     file = run.parent / TAUGHT_FILE
-    partial = file.with_suffix(".new")
-    with partial.open("w") as out:
+    begun = file.with_suffix(".new")
+    with begun.open("w") as out:
         for path in _photographs(data):
             taught = _taught(network, path, path.relative_to(data).as_posix())
             if taught is not None:
                 out.write(json.dumps(asdict(taught)) + "\n")
-    partial.replace(file)
+    begun.replace(file)
     return file
 
 
@@ -62,7 +62,7 @@ def _photographs(data: Path) -> Iterator[Path]:
 
 
 @torch.no_grad()
-def _taught(network: Outliner, path: Path, name: str) -> TaughtPlaces | None:
+def _taught(network: nn.Module, path: Path, name: str) -> TaughtPlaces | None:
     try:
         view = View(read_pixels(path))
     except PhotographError:
@@ -76,6 +76,4 @@ def _taught(network: Outliner, path: Path, name: str) -> TaughtPlaces | None:
     fovea = fovea_by_anatomy(view, place, across_px)
     if fovea is None:
         return None
-    return TaughtPlaces(
-        name, place, across_px, certainty, (fovea.row, fovea.col), fovea.clearness
-    )
+    return TaughtPlaces(name, place, across_px, certainty, (fovea.row, fovea.col), fovea.clearness)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,8 +16,8 @@ from torch.nn import functional
 
 from fundoscope.train.agreement import quadratic_kappa
 from fundoscope.train.kind_pictures import KINDS
+from fundoscope.train.loop import CHECKPOINT, Learner, begin_process, log, rate_at
 from fundoscope.train.networks import Judge
-from fundoscope.train.orthogonal import Orthogonal
 from fundoscope.train.quality_pictures import GRADES, REASONS
 from fundoscope.train.quality_pool import Pool, Source, pool, sources
 
@@ -50,26 +49,38 @@ class QualityConfig:
     """Last share of the steps over which the rate falls to nothing."""
 
 
-def train_quality(config: QualityConfig) -> Path:
-    """Train the judge, or go on with it; return its checkpoint."""
-    torch.set_num_threads(config.threads)
-    cv2.setNumThreads(1)
-    config.run.mkdir(parents=True, exist_ok=True)
+def train_quality(config: QualityConfig, progress: Callable[[int], None] | None = None) -> Path:
+    """Train the judge, or go on with it; return its checkpoint.
+
+    Parameters
+    ----------
+    progress : called with the number of steps just done.
+    """
+    begin_process(config.threads)
+    learner = Learner(new_judge, config.run, config.seed)
     (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=1))
     learned, apart = pools(config)
-    state = _State(config)
+    advance = progress or (lambda number: None)
+    advance(learner.step)
     began, losses = time.monotonic(), []
-    while state.step < config.steps:
-        losses.append(state.learn(_batch(learned, config, state.step), config))
-        if state.step % 20 == 0:
+    while learner.step < config.steps:
+        pictures, *known = _batch(learned, config, learner.step)
+        losses.append(
+            learner.learn(
+                _rate(learner.step, config),
+                lambda network: judge_loss(network(pictures), *known),  # noqa: B023
+            )
+        )
+        advance(1)
+        if learner.step % 20 == 0:
             seconds = round(time.monotonic() - began, 1)
             loss = round(float(np.mean(losses)), 4)
-            _log(config.run, step=state.step, loss=loss, seconds=seconds)
+            log(config.run, step=learner.step, loss=loss, seconds=seconds)
             losses.clear()
-        if state.step % config.keep_every_steps == 0 or state.step == config.steps:
-            state.keep(config.run)
-            _log(config.run, step=state.step, scores=scores(state.mean_network, apart))
-    return config.run / "checkpoint.pt"
+        if learner.step % config.keep_every_steps == 0 or learner.step == config.steps:
+            learner.keep(config.run)
+            log(config.run, step=learner.step, scores=scores(learner.mean_network, apart))
+    return config.run / CHECKPOINT
 
 
 def pools(config: QualityConfig) -> tuple[Pool, Pool]:
@@ -88,63 +99,9 @@ def pools(config: QualityConfig) -> tuple[Pool, Pool]:
     )
 
 
-class _State:
-    """Network, its running mean, its optimisers and the step: all that a rerun needs."""
-
-    _PARTS = ("network", "mean_network", "kernels", "others")
-
-    def __init__(self, config: QualityConfig) -> None:
-        torch.manual_seed(config.seed)
-        self.network, self.mean_network = new_judge(), new_judge()
-        self.mean_network.load_state_dict(self.network.state_dict())
-        self.mean_network.eval()
-        kernels = [p for p in self.network.parameters() if p.ndim == 4]
-        others = [p for p in self.network.parameters() if p.ndim != 4]
-        self.kernels = Orthogonal(kernels, lr=config.learning_rate)
-        self.others = torch.optim.AdamW(others, lr=config.learning_rate / 10, weight_decay=0.0)
-        self.step = 0
-        kept = config.run / "checkpoint.pt"
-        if kept.exists():
-            saved = torch.load(kept, weights_only=True)
-            for name in self._PARTS:
-                getattr(self, name).load_state_dict(saved[name])
-            self.step = saved["step"]
-
-    def keep(self, run: Path) -> None:
-        whole = {name: getattr(self, name).state_dict() for name in self._PARTS}
-        torch.save({**whole, "step": self.step}, run / "checkpoint.pt.new")
-        (run / "checkpoint.pt.new").replace(run / "checkpoint.pt")
-
-    def learn(self, batch: tuple[Tensor, ...], config: QualityConfig) -> float:
-        self.network.train()
-        torch.manual_seed(config.seed + self.step)  # of dropout: a cut run goes on alike
-        rate = _rate(self.step, config)
-        for optimiser, own in ((self.kernels, 1.0), (self.others, 0.1)):
-            optimiser.zero_grad()
-            for group in optimiser.param_groups:
-                group["lr"] = rate * own
-        loss = judge_loss(self.network(batch[0]), *batch[1:])
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.kernels.step()
-        self.others.step()
-        self.step += 1
-        self._follow(min(0.995, 1 - 1 / (1 + self.step / 3)))
-        return float(loss.detach())
-
-    @torch.no_grad()
-    def _follow(self, keep: float) -> None:
-        now = self.network.state_dict()
-        for name, mean in self.mean_network.state_dict().items():
-            if mean.is_floating_point():
-                mean.lerp_(now[name], 1 - keep)
-            else:
-                mean.copy_(now[name])
-
-
 def new_judge() -> Judge:
     """Return the network, not yet trained."""
-    judge = Judge(CHANNELS, sum(ANSWERS), WIDTHS)
-    return judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return Judge(CHANNELS, sum(ANSWERS), WIDTHS)
 
 
 def judge_loss(logits: Tensor, severities: Tensor, grades: Tensor, kinds: Tensor) -> Tensor:
@@ -186,14 +143,7 @@ def _turned(picture: Any, chance: np.random.Generator) -> Any:
 
 
 def _rate(step: int, config: QualityConfig) -> float:
-    warm = min(1.0, (step + 1) / 60)
-    left = (config.steps - step) / max(1.0, config.decay * config.steps)
-    return config.learning_rate * warm * max(min(1.0, left), 0.02)
-
-
-def _log(run: Path, **row: Any) -> None:
-    with (run / "log.jsonl").open("a") as log:
-        log.write(json.dumps(row) + "\n")
+    return rate_at(step, config.steps, config.learning_rate, 60, config.decay)
 
 
 @torch.no_grad()

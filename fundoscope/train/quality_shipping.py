@@ -22,6 +22,7 @@ from fundoscope.perceive.runtime import standardised
 from fundoscope.read.photographs import read_pixels
 from fundoscope.train.agreement import quadratic_kappa, share_right, with_interval
 from fundoscope.train.kind_pictures import KINDS
+from fundoscope.train.loop import trained
 from fundoscope.train.networks import Judge
 from fundoscope.train.quality import (
     ANSWERS,
@@ -66,15 +67,12 @@ class Warmths:
 
 def ship_quality(config: QualityConfig, weights: Path) -> Path:
     """Write quality.onnx and quality.json of a trained judge; return the manifest."""
-    saved = torch.load(config.run / "checkpoint.pt", weights_only=True)
-    network = new_judge()
-    network.load_state_dict(saved["mean_network"])
-    network.eval()
+    network, steps = trained(new_judge, config.run)
     _, apart = pools(config)
     warmths = fitted_warmths(network, apart)
     weights.mkdir(parents=True, exist_ok=True)
     write_onnx(Answers(network, warmths.quality, warmths.kind), weights / "quality.onnx")
-    manifest = _manifest(config, saved["step"], network, warmths, apart)
+    manifest = _manifest(config, steps, network, warmths, apart)
     path = weights / "quality.json"
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from torch.nn import functional
 from fundoscope.perceive.frames import in_threes
 from fundoscope.perceive.runtime import standardised
 from fundoscope.train.examples import Crops, Example, examples_of, known_of
+from fundoscope.train.loop import CHECKPOINT, Learner, begin_process, log, rate_at
 from fundoscope.train.networks import Outliner
-from fundoscope.train.orthogonal import Orthogonal
-from fundoscope.train.outliner_tasks import OUTLINER_TASKS, OutlinerTask
+from fundoscope.train.outliner_tasks import OutlinerTask, outliner_task
 
 
 @dataclass(frozen=True)
@@ -46,115 +47,68 @@ class SegmenterConfig:
     """Last share of the steps over which the rate falls to nothing; 0 to be gone on with."""
 
 
-def train_segmenter(config: SegmenterConfig) -> Path:
+def train_segmenter(config: SegmenterConfig, progress: Callable[[int], None] | None = None) -> Path:
     """Train an outliner, or go on with it; return its checkpoint.
+
+    Parameters
+    ----------
+    progress : called with the number of steps just done.
 
     Raises
     ------
     ConfigError
         If the task is unknown.
     """
-    torch.set_num_threads(config.threads)
-    torch.set_flush_denormal(True)  # gradients near zero made a step backward twice as long
-    cv2.setNumThreads(1)
-    task = OUTLINER_TASKS[config.task]
-    examples = prepared(task, config)
-    learned = [e for e in examples if not task.held_out(e) and e.camera != config.leave_out]
-    trial = [e for e in examples if task.held_out(e) or e.camera == config.leave_out]
-    state = _State.begin(config, task)
+    begin_process(config.threads)
+    task = outliner_task(config.task)
+    learner = Learner(partial(new_outliner, task), config.run, config.seed, mean_over_steps=500)
+    (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=1))
+    learned, trial = parted(task, config)
     crops = Crops(learned, task.draw)
+    advance = progress or (lambda number: None)
+    advance(learner.step)
     began = time.monotonic()
     losses: list[float] = []
-    while state.step < config.steps:
+    while learner.step < config.steps:
+        pictures, truth, weight = _batch(crops, task.batch, (config.seed, learner.step))
+        rate = rate_at(learner.step, config.steps, config.learning_rate, 100, config.decay)
         losses.append(
-            state.learn(
-                _batch(crops, task.batch, (config.seed, state.step)), _rate(state.step, config)
+            learner.learn(
+                rate,
+                lambda network: outline_loss(network(pictures), truth, weight),  # noqa: B023
             )
         )
-        if state.step % 20 == 0:
-            _log(
-                config.run,
-                step=state.step,
-                loss=round(float(np.mean(losses)), 4),
-                seconds=round(time.monotonic() - began, 1),
-            )
+        advance(1)
+        if learner.step % 20 == 0:
+            seconds = round(time.monotonic() - began, 1)
+            log(config.run, step=learner.step, loss=_mean(losses), seconds=seconds)
             losses.clear()
-        if state.step % config.keep_every_steps == 0 or state.step == config.steps:
-            state.keep(config.run)
-        if state.step % config.score_every_steps == 0 or state.step == config.steps:
-            _log(config.run, step=state.step, scores=scores(state.mean_network, task, trial))
-    return config.run / "checkpoint.pt"
+        if learner.step % config.keep_every_steps == 0 or learner.step == config.steps:
+            learner.keep(config.run)
+        if learner.step % config.score_every_steps == 0 or learner.step == config.steps:
+            log(config.run, step=learner.step, scores=scores(learner.mean_network, task, trial))
+    return config.run / CHECKPOINT
+
+
+def parted(task: OutlinerTask, config: SegmenterConfig) -> tuple[list[Example], list[Example]]:
+    """Return the photographs that are learned from, and those that are held out."""
+    examples = prepared(task, config)
+    apart = [task.held_out(e) or e.camera == config.leave_out for e in examples]
+    return (
+        [e for e, is_apart in zip(examples, apart, strict=True) if not is_apart],
+        [e for e, is_apart in zip(examples, apart, strict=True) if is_apart],
+    )
+
+
+def new_outliner(task: OutlinerTask) -> Outliner:
+    """Return the network of a task, not yet trained."""
+    return Outliner(task.channels, len(task.parts), task.widths)
 
 
 def prepared(task: OutlinerTask, config: SegmenterConfig) -> list[Example]:
     """Return the task's photographs, prepared once beside its runs."""
     work = config.run.parent
     return examples_of(work / f"{task.name}.prepared", lambda: task.prepare(config.data, work))
-
-
-class _State:
-    """Network, its running mean, its optimisers and the step: all that a rerun needs."""
-
-    def __init__(self, config: SegmenterConfig, task: OutlinerTask) -> None:
-        torch.manual_seed(config.seed)
-        self.network = Outliner(task.channels, len(task.parts), task.widths)
-        self.network = self.network.to(memory_format=torch.channels_last)
-        self.mean_network = Outliner(task.channels, len(task.parts), task.widths)
-        self.mean_network.load_state_dict(self.network.state_dict())
-        self.mean_network.eval()
-        kernels = [p for p in self.network.parameters() if p.ndim == 4 and p.shape[-1] == 3]
-        others = [p for p in self.network.parameters() if not (p.ndim == 4 and p.shape[-1] == 3)]
-        self.kernels = Orthogonal(kernels, lr=config.learning_rate)
-        self.others = torch.optim.AdamW(others, lr=config.learning_rate / 10, weight_decay=0.0)
-        self.step = 0
-
-    @classmethod
-    def begin(cls, config: SegmenterConfig, task: OutlinerTask) -> _State:
-        config.run.mkdir(parents=True, exist_ok=True)
-        (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=1))
-        state = cls(config, task)
-        kept = config.run / "checkpoint.pt"
-        if kept.exists():
-            saved = torch.load(kept, weights_only=True)
-            for name in ("network", "mean_network", "kernels", "others"):
-                getattr(state, name).load_state_dict(saved[name])
-            state.step = saved["step"]
-        return state
-
-    def keep(self, run: Path) -> None:
-        whole = {
-            name: getattr(self, name).state_dict()
-            for name in ("network", "mean_network", "kernels", "others")
-        }
-        torch.save({**whole, "step": self.step}, run / "checkpoint.pt.new")
-        (run / "checkpoint.pt.new").replace(run / "checkpoint.pt")
-
-    def learn(self, batch: tuple[Tensor, Tensor, Tensor], rate: float) -> float:
-        self.network.train()
-        for optimiser, own in ((self.kernels, 1.0), (self.others, 0.1)):
-            for group in optimiser.param_groups:
-                group["lr"] = rate * own
-        pictures, truth, weight = batch
-        loss = outline_loss(self.network(pictures), truth, weight)
-        self.kernels.zero_grad()
-        self.others.zero_grad()
-        loss.backward()
-        self.kernels.step()
-        self.others.step()
-        self.step += 1
-        self._follow(min(0.998, 1 - 1 / (1 + self.step / 3)))
-        return float(loss.detach())
-
-    @torch.no_grad()
-    def _follow(self, keep: float) -> None:
-        pairs = zip(
-            self.mean_network.state_dict().values(), self.network.state_dict().values(), strict=True
-        )
-        for mean, now in pairs:
-            if mean.is_floating_point():
-                mean.lerp_(now, 1 - keep)
-            else:
-                mean.copy_(now)
 
 
 def outline_loss(logits: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
@@ -185,16 +139,8 @@ def _batch(crops: Crops, size: int, seed: tuple[int, int]) -> tuple[Tensor, Tens
     return pictures.contiguous(memory_format=torch.channels_last), truth, weight
 
 
-def _rate(step: int, config: SegmenterConfig) -> float:
-    warm = min(1.0, (step + 1) / 100)
-    falling = max(1.0, config.decay * config.steps)
-    left = min(1.0, (config.steps - step) / falling) if config.decay else 1.0
-    return config.learning_rate * warm * max(left, 0.02)
-
-
-def _log(run: Path, **row: Any) -> None:
-    with (run / "log.jsonl").open("a") as log:
-        log.write(json.dumps(row) + "\n")
+def _mean(losses: Sequence[float]) -> float:
+    return round(float(np.mean(losses)), 4)
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from fundoscope.train.examples import Example, known_of
-from fundoscope.train.networks import Outliner
-from fundoscope.train.outliner_tasks import OUTLINER_TASKS, OutlinerTask
-from fundoscope.train.segmenters import SegmenterConfig, outlined, prepared
+from fundoscope.train.loop import trained
+from fundoscope.train.outliner_tasks import OutlinerTask, outliner_task
+from fundoscope.train.segmenters import SegmenterConfig, new_outliner, outlined, parted
 
 _THRESHOLDS = np.arange(0.1, 0.91, 0.05)
 
@@ -37,15 +38,11 @@ def ship_segmenter(config: SegmenterConfig, weights: Path) -> Path:
 
     Thresholds are those of best Dice over the photographs that were held out.
     """
-    task = OUTLINER_TASKS[config.task]
-    saved = torch.load(config.run / "checkpoint.pt", weights_only=True)
-    network = Outliner(task.channels, len(task.parts), task.widths)
-    network.load_state_dict(saved["mean_network"])
-    network.eval()
-    examples = prepared(task, config)
+    task = outliner_task(config.task)
+    network, steps = trained(partial(new_outliner, task), config.run)
     weights.mkdir(parents=True, exist_ok=True)
     write_onnx(network, task.channels, weights / f"{task.name}.onnx")
-    manifest = _manifest(task, config, saved["step"], network, examples)
+    manifest = _manifest(task, config, steps, network)
     path = weights / f"{task.name}.json"
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     return path
@@ -71,10 +68,8 @@ def _manifest(
     config: SegmenterConfig,
     steps: int,
     network: nn.Module,
-    examples: Sequence[Example],
 ) -> dict[str, Any]:
-    learned = [e for e in examples if not task.held_out(e) and e.camera != config.leave_out]
-    trial = [e for e in examples if task.held_out(e) or e.camera == config.leave_out]
+    learned, trial = parted(task, config)
     size = "frame_px" if task.name == "disc_cup" else "field_px"
     thresholds, scores = _thresholds_and_scores(network, task, trial)
     cameras = sorted({e.camera for e in learned})
@@ -92,7 +87,7 @@ def _manifest(
         ],
         "held_out": scores,
         "licence": task.licence,
-        "augmentation": "zoom, turn, mirror, blur, resolution, JPEG, gain, offset, slow light, noise",
+        "augmentation": "zoom, turn, mirror, blur, resolution, JPEG, gain, offset, light, noise",
         "seed": config.seed,
         "steps": steps,
         "command": f"fundoscope train segmenter --task {task.name} --data DATA --run RUN",
@@ -117,7 +112,7 @@ def _thresholds_and_scores(
     """Return the best threshold of each part, and Dice per photograph at it, by camera."""
     counts: dict[tuple[str, int], list[tuple[Any, Any, float]]] = {}
     for example in trial:
-        said, coded = outlined(network, task, example)  # type: ignore[arg-type]
+        said, coded = outlined(network, task, example)
         for part in range(len(task.parts)):
             if example.known >> part & 1:
                 known = known_of(coded, part)
