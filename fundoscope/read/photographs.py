@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import struct
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,12 +18,14 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from fundoscope.errors import PhotographError
+from fundoscope.read.bit_depth import eight_bits
+from fundoscope.read.dicom import dicom_pixels, dicom_size, is_dicom
 from fundoscope.records import LeftOut
 
-PHOTOGRAPH_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".ppm"})
+PHOTOGRAPH_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".ppm", ".dcm"})
 """Compared in lower case."""
 
 FOLDERS_OF_MASKS = frozenset(
@@ -36,6 +39,9 @@ BYTE_LIMIT = 400_000_000
 """A photograph at the pixel limit, three bytes a pixel, not compressed."""
 
 _ORIENTATION = 0x0112
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_DEPTH = 256, 257, 258
+_PNG_DEPTH_AT = 24
+"""Byte of the file."""
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM")
 _SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "eval": "val", "test": "test"}
 _SPLIT_LETTERS = {"a.": "train", "b.": "val", "c.": "test"}
@@ -218,19 +224,38 @@ def look(path: Path) -> Look:
     with opened(path, raw) as image:
         width_px, height_px = _upright_size(image)
         image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))  # JPEG: decodes at an eighth where that suffices
-        pixels = _rgb(ImageOps.exif_transpose(image))
+        pixels = _upright_pixels(image, path, raw)
     return Look(width_px, height_px, hashlib.sha256(raw).hexdigest(), _perceptual_hash(pixels))
 
 
 def read_pixels(path: Path) -> npt.NDArray[np.uint8]:
-    """Return a photograph upright, red green blue, 8 bits, shape (H, W, 3); errors as `look`."""
-    with opened(path) as image:
-        return _rgb(ImageOps.exif_transpose(image))
+    """Return a photograph upright, red green blue, 8 bits, shape (H, W, 3).
+
+    JPEG (also of inks, CMYK and YCCK), PNG, TIFF, BMP, PPM and, with the extra `dicom`, DICOM,
+    known by their content and not by their suffix. What is transparent is black. Samples of
+    10 to 16 bits are scaled so that white is the largest sample of the depth in use, which
+    `bit_depth` tells: 12-bit data stored in 16 bits is not dark. Colour profiles are not applied.
+
+    Raises
+    ------
+    PhotographError
+        If the file is missing, empty, too large, truncated or not an image; if it holds several
+        pictures as large as the first (an animation, a stack of pages), for nothing says which
+        is meant; or if its samples are no integers of up to 16 bits.
+    MissingExtra
+        If it is DICOM and pydicom is not installed.
+    """
+    raw = _safe_bytes(path)
+    with opened(path, raw) as image:
+        return _upright_pixels(image, path, raw)
 
 
 def photograph_size(path: Path) -> tuple[int, int]:
     """Return (width_px, height_px) from the file's head, EXIF orientation applied; see `look`."""
-    with opened(path) as image:
+    raw = _safe_bytes(path)
+    if is_dicom(raw):
+        return dicom_size(path)
+    with opened(path, raw) as image:
         return _upright_size(image)
 
 
@@ -238,22 +263,24 @@ def photograph_size(path: Path) -> tuple[int, int]:
 def opened(path: Path, raw: bytes | None = None) -> Iterator[Image.Image]:
     """Open an image without trust: what is missing, too large or broken is a PhotographError.
 
-    The pixels are decoded when asked for, within the same `with`. `raw`, if given, are the
-    file's bytes.
+    The pixels are decoded when asked for, within the same `with`; only DICOM's at once. `raw`,
+    if given, are the file's bytes.
     """
     raw = _safe_bytes(path) if raw is None else raw
+    if is_dicom(raw):
+        _check_size(path, dicom_size(path))
+        yield Image.fromarray(dicom_pixels(path, raw))
+        return
     try:
         with warnings.catch_warnings():
             # Pillow warns at 89 million pixels; ours is the limit that counts
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(raw), formats=_FORMATS)
-        if image.width * image.height > PIXEL_LIMIT:
-            size = f"{image.width} x {image.height} pixels, the limit is {PIXEL_LIMIT:,}"
-            raise _too_large(path, size)
+        _check_size(path, image.size)
         yield image
     except Image.DecompressionBombError as problem:
         raise _too_large(path, str(problem)) from problem
-    except (OSError, SyntaxError, ValueError) as problem:
+    except _BROKEN as problem:
         raise PhotographError(
             f"not a whole image: {problem}",
             where=str(path),
@@ -261,9 +288,22 @@ def opened(path: Path, raw: bytes | None = None) -> Iterator[Image.Image]:
         ) from problem
 
 
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, cv2.error)
+"""What Pillow and OpenCV raise over a broken file."""
+
+
+def _check_size(path: Path, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > PIXEL_LIMIT:
+        told = f"{size[0]} x {size[1]} pixels, the limit is {PIXEL_LIMIT:,}"
+        raise _too_large(path, told)
+
+
 def _upright_size(image: Image.Image) -> tuple[int, int]:
+    stored = image.size
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # turns `size` itself, by its version
+        stored = int(image.tag_v2[_TIFF_WIDTH]), int(image.tag_v2[_TIFF_HEIGHT])
     a_quarter_turn = image.getexif().get(_ORIENTATION, 1) >= 5
-    return (image.height, image.width) if a_quarter_turn else image.size
+    return stored[::-1] if a_quarter_turn else stored
 
 
 def _safe_bytes(path: Path) -> bytes:
@@ -285,11 +325,86 @@ def _too_large(path: Path, reason: str) -> PhotographError:
     )
 
 
-def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Return (H, W, 3); 16-bit grey is scaled down, where Pillow would clip it."""
-    if image.mode.startswith("I"):
-        grey = (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+def _upright_pixels(image: Image.Image, path: Path, raw: bytes) -> npt.NDArray[np.uint8]:
+    """Return (H, W, 3), 8 bits; see `read_pixels`."""
+    _check_alone(image, path)
+    deep = _deep_colours(image, raw)
+    return _rgb(ImageOps.exif_transpose(image), path) if deep is None else deep
+
+
+def _check_alone(image: Image.Image, path: Path) -> None:
+    """Refuse several pictures of equal standing; smaller ones beside the first are thumbnails.
+
+    The further pictures of a JPEG are a telephone's: depth, or another brightness.
+    """
+    several = image.format == "PNG" and getattr(image, "is_animated", False)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        first = image.width * image.height
+        for page in range(1, _PAGES_LOOKED_AT):
+            try:
+                image.seek(page)
+            except EOFError:
+                break
+            several = several or image.width * image.height >= first
+        image.seek(0)
+    if several:
+        raise PhotographError(
+            "the file holds several pictures, and nothing says which is meant",
+            where=str(path),
+            mend="save the one that is meant as a file of its own",
+        )
+
+
+_PAGES_LOOKED_AT = 8
+
+
+def _deep_colours(image: Image.Image, raw: bytes) -> npt.NDArray[np.uint8] | None:
+    """Return a photograph of 16 bits a colour, or None where Pillow does not cut its bits off."""
+    depth = 8
+    if image.format == "PNG":
+        depth = raw[_PNG_DEPTH_AT]
+    elif isinstance(image, TiffImagePlugin.TiffImageFile):
+        depth = max(image.tag_v2.get(_TIFF_DEPTH, (1,)))
+    if depth != 16 or image.mode not in ("RGB", "RGBA", "RGBX", "LA"):
+        return None
+    how = cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH
+    values = cv2.imdecode(np.frombuffer(raw, np.uint8), how)
+    if values is None or values.dtype != np.uint16 or values.ndim != 3:
+        return None
+    if values.shape[2] == 4:
+        values = (values[..., :3] * (values[..., 3:] / np.float32(65535))).astype(np.uint16)
+    pixels = eight_bits(values[..., ::-1])
+    if image.format == "PNG":  # of a TIFF OpenCV has seen to it
+        pixels = _turned(pixels, image.getexif().get(_ORIENTATION, 1))
+    return np.ascontiguousarray(pixels)
+
+
+def _turned(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """Return the pixels as an EXIF orientation of 1 to 8 wants them seen."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def _rgb(image: Image.Image, path: Path) -> npt.NDArray[np.uint8]:
+    """Return (H, W, 3); what is transparent turns black."""
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image)
+        if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+            raise PhotographError(
+                "the samples are not integers of up to 16 bits, so nothing says what white is",
+                where=str(path),
+                mend="save it with 8 or 16 bits a colour",
+            )
+        return np.repeat(eight_bits(values)[:, :, None], 3, axis=2)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        colours = np.asarray(image.convert("RGBA"))
+        opaque = colours[..., 3:] / np.float32(255)
+        return np.rint(colours[..., :3] * opaque).astype(np.uint8)
     return np.asarray(image.convert("RGB"))
 
 
