@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from fundoscope.export.runs import export_run
     from fundoscope.export.verified_files import verify_dialogues
     from fundoscope.ledger import Ledger
+    from fundoscope.measure.all_sources import sources
     from fundoscope.measure.mask_folders import read_mask_folder
     from fundoscope.measure.measuring import measure_folder
     from fundoscope.measure.overlay import draw_overlay
     from fundoscope.measure.survey import survey
     from fundoscope.phantoms import draw_phantom, write_phantoms
-    from fundoscope.read.all_sources import sources
     from fundoscope.read.automorph import join_features
     from fundoscope.read.masks import lesion_boxes
     from fundoscope.read.recognise import recognise
@@ -84,7 +84,7 @@ _HOMES = {
     "ready_jobs": "converse.jobs",
     "recognise": "read.recognise",
     "sentences": "describe.wording",
-    "sources": "read.all_sources",
+    "sources": "measure.all_sources",
     "statements": "describe.statements",
     "survey": "measure.survey",
     "verify_dialogues": "export.verified_files",

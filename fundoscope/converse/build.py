@@ -15,8 +15,8 @@ from fundoscope.config import Job
 from fundoscope.converse.composer import compose, prompt_version, tracks
 from fundoscope.errors import ConfigError, PhotographError, nearest
 from fundoscope.ledger import Ledger, Tally
+from fundoscope.measure.all_sources import sources
 from fundoscope.plugins import Registry
-from fundoscope.read.all_sources import sources
 from fundoscope.read.automorph import FeatureTable, join_features
 from fundoscope.read.measurement_tables import is_measurement_table, join_measurements
 from fundoscope.read.photographs import look

@@ -15,6 +15,7 @@ from fundoscope.perceive.frames import frame_of_field
 from fundoscope.perceive.runtime import model, standardised
 
 Grade = Literal["good", "usable", "reject"]
+GRADES: tuple[Grade, ...] = ("good", "usable", "reject")
 _SURROUNDINGS = 1 / 20
 """Standard deviation of the neighbourhood, of the frame's width."""
 _BLACK_LEVEL = 12.0

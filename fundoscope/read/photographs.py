@@ -271,25 +271,36 @@ def opened(path: Path, raw: bytes | None = None) -> Iterator[Image.Image]:
         _check_size(path, dicom_size(path))
         yield Image.fromarray(dicom_pixels(path, raw))
         return
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns at 89 million pixels; ours is the limit that counts
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with warnings.catch_warnings(), _told_of(path, _BROKEN):
+        # Pillow warns at 89 million pixels; ours is the limit that counts
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # of broken notes beside the pixels; broken pixels are errors
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        with _told_of(path, _BROKEN_ODDLY):
             image = Image.open(io.BytesIO(raw), formats=_FORMATS)
         _check_size(path, image.size)
         yield image
+
+
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, cv2.error)
+"""What Pillow and OpenCV raise over a broken file."""
+_BROKEN_ODDLY = (*_BROKEN, TypeError, LookupError, ArithmeticError)
+"""What Pillow raises too, but so does a bug: only round calls of Pillow."""
+
+
+@contextmanager
+def _told_of(path: Path, kinds: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Turn what a decoder raises over a broken file into a PhotographError."""
+    try:
+        yield
     except Image.DecompressionBombError as problem:
         raise _too_large(path, str(problem)) from problem
-    except _BROKEN as problem:
+    except kinds as problem:
         raise PhotographError(
             f"not a whole image: {problem}",
             where=str(path),
             mend="fetch the file again, or leave it out",
         ) from problem
-
-
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, cv2.error)
-"""What Pillow and OpenCV raise over a broken file."""
 
 
 def _check_size(path: Path, size: tuple[int, int]) -> None:
@@ -327,9 +338,10 @@ def _too_large(path: Path, reason: str) -> PhotographError:
 
 def _upright_pixels(image: Image.Image, path: Path, raw: bytes) -> npt.NDArray[np.uint8]:
     """Return (H, W, 3), 8 bits; see `read_pixels`."""
-    _check_alone(image, path)
-    deep = _deep_colours(image, raw)
-    return _rgb(ImageOps.exif_transpose(image), path) if deep is None else deep
+    with _told_of(path, _BROKEN_ODDLY):
+        _check_alone(image, path)
+        deep = _deep_colours(image, raw)
+        return _rgb(ImageOps.exif_transpose(image), path) if deep is None else deep
 
 
 def _check_alone(image: Image.Image, path: Path) -> None:
@@ -367,6 +379,7 @@ def _deep_colours(image: Image.Image, raw: bytes) -> npt.NDArray[np.uint8] | Non
         depth = max(image.tag_v2.get(_TIFF_DEPTH, (1,)))
     if depth != 16 or image.mode not in ("RGB", "RGBA", "RGBX", "LA"):
         return None
+    image.load()  # refuses what is cut short, where OpenCV gives what there is
     how = cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH
     values = cv2.imdecode(np.frombuffer(raw, np.uint8), how)
     if values is None or values.dtype != np.uint16 or values.ndim != 3:

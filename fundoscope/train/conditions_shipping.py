@@ -31,6 +31,7 @@ from fundoscope.train.conditions import (
     new_classifier,
 )
 from fundoscope.train.loop import trained
+from fundoscope.train.onnx_files import write_onnx
 
 SENSITIVITY_TO_DENY = 0.95
 """Below the threshold `absent` lie at most 5 % of the eyes that have the condition."""
@@ -62,26 +63,18 @@ def ship_conditions(config: ConditionsConfig, weights: Path) -> Path:
     apart = np.flatnonzero(eyes.folds() == config.fold)
     logits = logits_of(network, eyes, apart)
     lines = calibration(logits, eyes.truth[apart], eyes.known[apart])
-    weights.mkdir(parents=True, exist_ok=True)
-    write_onnx(_Calibrated(network, lines), weights / "conditions.onnx")
+    write_classifier(network, lines, weights / "conditions.onnx")
     manifest = _manifest(config, steps, network, eyes, apart, logits, lines)
     path = weights / "conditions.json"
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def write_onnx(calibrated: nn.Module, path: Path) -> None:
-    """Write the network with batch left open."""
-    torch.onnx.export(
-        calibrated.eval(),
-        (torch.zeros(1, CHANNELS, PICTURE_PX, PICTURE_PX),),
-        str(path),
-        input_names=["picture"],
-        output_names=["probabilities"],
-        dynamic_axes={"picture": {0: "batch"}, "probabilities": {0: "batch"}},
-        opset_version=17,
-        dynamo=False,
-    )
+def write_classifier(network: nn.Module, lines: npt.NDArray[np.float64], path: Path) -> None:
+    """Write the network with its lines of calibration, batch left open."""
+    axes = {"picture": {0: "batch"}, "probabilities": {0: "batch"}}
+    shape = (1, CHANNELS, PICTURE_PX, PICTURE_PX)
+    write_onnx(_Calibrated(network, lines), shape, ["probabilities"], axes, path)
 
 
 def calibration(logits: Floats, truth: Floats, known: Floats) -> npt.NDArray[np.float64]:

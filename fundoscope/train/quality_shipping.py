@@ -24,6 +24,7 @@ from fundoscope.train.agreement import quadratic_kappa, share_right, with_interv
 from fundoscope.train.kind_pictures import KINDS
 from fundoscope.train.loop import trained
 from fundoscope.train.networks import Judge
+from fundoscope.train.onnx_files import write_onnx
 from fundoscope.train.quality import (
     ANSWERS,
     CHANNELS,
@@ -70,27 +71,18 @@ def ship_quality(config: QualityConfig, weights: Path) -> Path:
     network, steps = trained(new_judge, config.run)
     _, apart = pools(config)
     warmths = fitted_warmths(network, apart)
-    weights.mkdir(parents=True, exist_ok=True)
-    write_onnx(Answers(network, warmths.quality, warmths.kind), weights / "quality.onnx")
+    write_judge(Answers(network, warmths.quality, warmths.kind), weights / "quality.onnx")
     manifest = _manifest(config, steps, network, warmths, apart)
     path = weights / "quality.json"
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def write_onnx(answers: Answers, path: Path) -> None:
-    """Write the network with batch left open, weights inside the one file."""
+def write_judge(answers: Answers, path: Path) -> None:
+    """Write the network with batch left open."""
     names = ["severities", "quality", "kind"]
-    torch.onnx.export(
-        answers.eval(),
-        (torch.zeros(1, CHANNELS, PICTURE_PX, PICTURE_PX),),
-        str(path),
-        input_names=["picture"],
-        output_names=names,
-        dynamic_axes={name: {0: "batch"} for name in ("picture", *names)},
-        opset_version=17,
-        dynamo=False,
-    )
+    axes = {name: {0: "batch"} for name in ("picture", *names)}
+    write_onnx(answers, (1, CHANNELS, PICTURE_PX, PICTURE_PX), names, axes, path)
 
 
 def fitted_warmths(network: Judge, tried: Pool) -> Warmths:

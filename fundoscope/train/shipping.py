@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from fundoscope.train.examples import Example, known_of
 from fundoscope.train.loop import trained
+from fundoscope.train.onnx_files import write_onnx
 from fundoscope.train.outliner_tasks import OutlinerTask, outliner_task
 from fundoscope.train.segmenters import SegmenterConfig, new_outliner, outlined, parted
 
@@ -40,26 +41,22 @@ def ship_segmenter(config: SegmenterConfig, weights: Path) -> Path:
     """
     task = outliner_task(config.task)
     network, steps = trained(partial(new_outliner, task), config.run)
-    weights.mkdir(parents=True, exist_ok=True)
-    write_onnx(network, task.channels, weights / f"{task.name}.onnx")
+    write_outliner(network, task.channels, weights / f"{task.name}.onnx")
     manifest = _manifest(task, config, steps, network)
     path = weights / f"{task.name}.json"
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     return path
 
 
-def write_onnx(network: nn.Module, channels: int, path: Path, side: int = 256) -> None:
-    """Write a network whose input is (B, channels, H, W), batch and sides left open."""
+def write_outliner(network: nn.Module, channels: int, path: Path) -> None:
+    """Write an outliner whose input is (B, channels, H, W), batch and sides left open."""
     axes = {0: "batch", 2: "height", 3: "width"}
-    torch.onnx.export(
-        _Probabilities(network).eval(),
-        (torch.zeros(1, channels, side, side),),
-        str(path),
-        input_names=["picture"],
-        output_names=["probabilities"],
-        dynamic_axes={"picture": axes, "probabilities": axes},
-        opset_version=17,
-        dynamo=False,
+    write_onnx(
+        _Probabilities(network),
+        (1, channels, 256, 256),
+        ["probabilities"],
+        {"picture": axes, "probabilities": axes},
+        path,
     )
 
 

@@ -1,0 +1,104 @@
+"""Every network that ships, trained and shipped by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fundoscope.errors import ConfigError, nearest
+from fundoscope.train.conditions import ConditionsConfig, train_conditions
+from fundoscope.train.conditions_shipping import ship_conditions
+from fundoscope.train.place_teaching import teach_places
+from fundoscope.train.quality import QualityConfig, train_quality
+from fundoscope.train.quality_shipping import ship_quality
+from fundoscope.train.segmenters import SegmenterConfig, train_segmenter
+from fundoscope.train.shipping import ship_segmenter
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class NetworkRun:
+    """What a run of any of them may vary; all else stands in its task."""
+
+    task: str
+    data: Path
+    """Folder of the sets, laid out as `docs/perceiving.md` says."""
+    run: Path
+    """Folder for checkpoint, log and prepared pictures; the same call goes on from it."""
+    steps: int = 0
+    """Optimiser steps in all; 0 takes as many as the shipped network had."""
+    leave_out: str = ""
+    """Outliners: a camera that is not learned from at all, to score on it."""
+    seed: int = 0
+    threads: int = 1
+    weights: Path | None = None
+    """Folder to write NAME.onnx and NAME.json to at the end."""
+
+
+STEPS: Mapping[str, int] = {
+    "vessels": 3200,
+    "lesions": 600,
+    "places": 400,
+    "disc_cup": 400,
+    "quality": 650,
+    "conditions": 600,
+}
+"""Of the shipped networks."""
+
+
+def train_network(config: NetworkRun, progress: Progress | None = None) -> Path:
+    """Train a small network, or go on with it; return its manifest, or else its checkpoint.
+
+    Raises
+    ------
+    ConfigError
+        If the task is unknown.
+    """
+    if config.task not in STEPS:
+        raise ConfigError(f"no network learns {config.task!r}", mend=nearest(config.task, STEPS))
+    config = replace(config, steps=config.steps or STEPS[config.task])
+    train = {"quality": _quality, "conditions": _conditions, "places": _places}
+    return train.get(config.task, _outliner)(config, progress)
+
+
+def _outliner(config: NetworkRun, progress: Progress | None) -> Path:
+    asked = SegmenterConfig(
+        config.task,
+        config.data,
+        config.run,
+        config.steps,
+        leave_out=config.leave_out,
+        seed=config.seed,
+        threads=config.threads,
+    )
+    checkpoint = train_segmenter(asked, progress)
+    return ship_segmenter(asked, config.weights) if config.weights else checkpoint
+
+
+def _places(config: NetworkRun, progress: Progress | None) -> Path:
+    """Train a network of discs, let it teach places, and train on what it taught."""
+    work = config.run.parent
+    if not (work / "disc_places.taught").exists():
+        first = replace(config, task="disc_places", run=work / "disc_places", weights=None)
+        _outliner(first, None)
+        teach_places(config.data, first.run)
+        (work / "disc_places.taught").touch()
+    return _outliner(config, progress)
+
+
+def _quality(config: NetworkRun, progress: Progress | None) -> Path:
+    asked = QualityConfig(
+        config.data, config.run, steps=config.steps, seed=config.seed, threads=config.threads
+    )
+    checkpoint = train_quality(asked, progress)
+    return ship_quality(asked, config.weights) if config.weights else checkpoint
+
+
+def _conditions(config: NetworkRun, progress: Progress | None) -> Path:
+    asked = ConditionsConfig(
+        config.data, config.run, steps=config.steps, seed=config.seed, threads=config.threads
+    )
+    checkpoint = train_conditions(asked, progress)
+    return ship_conditions(asked, config.weights) if config.weights else checkpoint
