@@ -6,12 +6,17 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from fundoscope.errors import PhotographError
+from fundoscope.read import photographs
+from fundoscope.read.bit_depth import bit_depth, eight_bits
 from fundoscope.read.photographs import (
     NEAR_DUPLICATE_BITS,
     PhotographIndex,
@@ -19,6 +24,7 @@ from fundoscope.read.photographs import (
     left_unmatched,
     look,
     photograph_size,
+    read_pixels,
 )
 
 
@@ -250,6 +256,18 @@ def test_a_truncated_photograph_is_refused(tmp_path: Path, options: dict[str, st
     assert str(tmp_path / "cut.jpg") in str(error.value) and error.value.mend
 
 
+@pytest.mark.parametrize("form", ["png", "tif"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_truncated_photograph_of_two_bytes_a_colour_is_refused(
+    tmp_path: Path, form: str, share: float
+) -> None:
+    assert cv2.imwrite(f"{tmp_path}/eye.{form}", retina(1).astype(np.uint16) * 257)
+    whole = (tmp_path / f"eye.{form}").read_bytes()
+    (tmp_path / "cut").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(PhotographError, match="not a whole image"):
+        read_pixels(tmp_path / "cut")
+
+
 def test_an_empty_file_a_text_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "page.jpg").write_text("<html>not found</html>")
@@ -291,3 +309,249 @@ def test_no_two_other_photographs_of_a_hundred_are_near(real_data: Path) -> None
     hashes = [look(file).perceptual_hash for file in files]
     pairs = [(a, b) for i, a in enumerate(hashes) for b in hashes[:i]]
     assert min(hash_distance_bits(a, b) for a, b in pairs) > NEAR_DUPLICATE_BITS
+
+
+# --- pixels
+
+
+def slope(height: int = 24, width: int = 36) -> npt.NDArray[np.uint8]:
+    """Colours that differ at every corner, smooth, so that a JPEG keeps them."""
+    ys, xs = np.mgrid[:height, :width]
+    return np.stack([250 - 5 * ys, 6 * xs, 40 + 2 * ys + xs], axis=2).astype(np.uint8)
+
+
+def apart(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
+    assert one.shape == other.shape and one.dtype == np.uint8
+    return float(np.abs(one.astype(int) - other).max())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm"])
+def test_pixels_are_read_as_they_are(tmp_path: Path, suffix: str) -> None:
+    path = saved(tmp_path / f"eye{suffix}", slope())
+    assert (read_pixels(path) == slope()).all()
+    path.rename(tmp_path / "eye.jpg")  # known by its content
+    assert (read_pixels(tmp_path / "eye.jpg") == slope()).all()
+
+
+def test_grey_is_repeated(tmp_path: Path) -> None:
+    grey = slope()[..., 1]
+    assert (read_pixels(saved(tmp_path / "eye.png", grey)) == grey[:, :, None]).all()
+
+
+def test_a_jpeg_of_inks_has_the_colours_that_it_was_made_of(tmp_path: Path) -> None:
+    Image.fromarray(slope()).convert("CMYK").save(tmp_path / "inks.jpg", quality=98)
+    file = (tmp_path / "inks.jpg").read_bytes()
+    assert b"Adobe" in file  # inks are stored upside down
+    assert apart(read_pixels(tmp_path / "inks.jpg"), slope()) <= 8
+
+
+def test_a_jpeg_of_luminance_and_black_has_its_colours_too(tmp_path: Path) -> None:
+    # inks are upside down, and luminance is of their reverse: R = 1 - C, says libjpeg
+    luminance = np.asarray(Image.fromarray(255 - slope()).convert("YCbCr"))
+    black = np.full((*luminance.shape[:2], 1), 255, np.uint8)  # upside down: no black ink
+    inks = Image.fromarray(255 - np.concatenate([luminance, black], axis=2), "CMYK")
+    inks.save(tmp_path / "plain.jpg", quality=98)
+    file = (tmp_path / "plain.jpg").read_bytes()
+    at = file.index(b"Adobe")
+    assert file[at + 11] == 0
+    (tmp_path / "ycck.jpg").write_bytes(file[: at + 11] + b"\x02" + file[at + 12 :])
+    assert apart(read_pixels(tmp_path / "ycck.jpg"), slope()) <= 10
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_what_is_transparent_is_black(tmp_path: Path, suffix: str, depth: int) -> None:
+    opaque = np.full((24, 36, 1), 255, np.uint8)
+    opaque[:, 18:] = 0
+    pixels = np.concatenate([slope(), opaque], axis=2)
+    if depth == 16:
+        deep = pixels[..., [2, 1, 0, 3]].astype(np.uint16) * 257
+        assert cv2.imwrite(str(tmp_path / f"eye{suffix}"), deep)
+    else:
+        saved(tmp_path / f"eye{suffix}", pixels)
+    got = read_pixels(tmp_path / f"eye{suffix}")
+    assert apart(got[:, :18], slope()[:, :18]) <= 1
+    assert (got[:, 18:] == 0).all()
+
+
+def test_a_palette_with_a_transparent_colour_is_read(tmp_path: Path) -> None:
+    image = Image.new("P", (4, 2))
+    image.putpalette([200, 30, 10, 9, 8, 7])
+    image.putpixel((3, 1), 1)
+    image.save(tmp_path / "eye.png", transparency=1)
+    got = read_pixels(tmp_path / "eye.png")
+    assert got[0, 0].tolist() == [200, 30, 10]
+    assert got[1, 3].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("grey", [True, False])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_samples_of_two_bytes_are_as_bright_as_they_were_taken(
+    tmp_path: Path, suffix: str, grey: bool, bits: int
+) -> None:
+    share = slope(100, 100)[:40, :40] / 255  # the brightest at 0.98
+    deep = np.rint(share * (2**bits - 1)).astype(np.uint16)
+    path = tmp_path / f"eye{suffix}"
+    assert cv2.imwrite(str(path), deep[..., 0] if grey else deep[..., ::-1])
+    wanted = np.repeat(share[..., :1], 3, axis=2) if grey else share
+    assert apart(read_pixels(path), np.rint(wanted * 255).astype(np.uint8)) <= 1
+
+
+def test_a_burnt_in_mark_does_not_darken_a_twelve_bit_photograph(tmp_path: Path) -> None:
+    deep = np.full((100, 100), 2048, np.uint16)
+    deep[0, :8] = 65535
+    assert cv2.imwrite(str(tmp_path / "eye.png"), deep)
+    got = read_pixels(tmp_path / "eye.png")[..., 0]
+    assert got[50, 50] == 128 and got[0, 0] == 255
+
+
+@given(st.integers(0, 65535), st.sampled_from([8, 10, 12, 14, 16]))
+def test_the_depth_holds_the_sample_and_the_next_smaller_one_does_not(
+    value: int, most: int
+) -> None:
+    bits = bit_depth(np.array([value]))
+    assert value < 2**bits and (bits == 8 or value >= 2 ** (bits - 2))
+    assert bit_depth(np.array([value]), most) == min(bits, most)
+
+
+@given(st.lists(st.integers(0, 65535), min_size=2, max_size=40))
+def test_scaling_keeps_the_order_of_samples(values: list[int]) -> None:
+    scaled = eight_bits(np.sort(np.array(values)))
+    assert (np.diff(scaled.astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "TIFF lzw", "PNG 16", "TIFF 16"])
+def test_every_orientation_is_turned_upright(tmp_path: Path, form: str, orientation: int) -> None:
+    upright = slope()
+    # how a camera stores what is to be turned so: rows and columns as EXIF 2.3 draws them
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    path = tmp_path / "eye"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(np.ascontiguousarray(stored))
+    if form == "PNG 16":
+        assert cv2.imwrite(f"{path}.png", stored[..., ::-1].astype(np.uint16) * 257)
+        file = Path(f"{path}.png").read_bytes()
+        body = exif.tobytes().removeprefix(b"Exif\0\0")
+        check = struct.pack(">I", zlib.crc32(b"eXIf" + body))
+        head = file[:33]  # signature and IHDR
+        path.write_bytes(head + struct.pack(">I", len(body)) + b"eXIf" + body + check + file[33:])
+    elif form == "TIFF 16":
+        assert cv2.imwrite(f"{path}.tif", stored[..., ::-1].astype(np.uint16) * 257)
+        path.write_bytes(with_orientation(Path(f"{path}.tif").read_bytes(), orientation))
+    else:
+        name, _, packing = form.partition(" ")
+        options = {"JPEG": {"quality": 98}, "TIFF": {"compression": "tiff_lzw"} if packing else {}}
+        image.save(path, name, exif=exif, **options.get(name, {}))
+    assert photograph_size(path) == (36, 24)
+    assert apart(read_pixels(path), upright) <= (6 if form == "JPEG" else 0)
+
+
+def with_orientation(file: bytes, orientation: int) -> bytes:
+    """A little-endian TIFF whose directory gains, or changes, its orientation."""
+    assert file[:4] == b"II*\0"
+    at = int.from_bytes(file[4:8], "little")
+    count = int.from_bytes(file[at : at + 2], "little")
+    entries = [file[at + 2 + 12 * i : at + 14 + 12 * i] for i in range(count)]
+    entries = [e for e in entries if int.from_bytes(e[:2], "little") != 274]
+    entries.append(struct.pack("<HHIHH", 274, 3, 1, orientation, 0))
+    entries.sort(key=lambda entry: int.from_bytes(entry[:2], "little"))
+    start = len(file) + len(file) % 2
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + b"\0\0\0\0"
+    return file[:4] + struct.pack("<I", start) + file[8:].ljust(start - 8, b"\0") + directory
+
+
+# --- several pictures in one file
+
+
+def test_pages_of_equal_standing_are_refused(tmp_path: Path) -> None:
+    pages = [Image.fromarray(slope()), Image.fromarray(255 - slope())]
+    pages[0].save(tmp_path / "eyes.tif", save_all=True, append_images=pages[1:])
+    for read in (read_pixels, look):
+        with pytest.raises(PhotographError, match="several pictures") as error:
+            read(tmp_path / "eyes.tif")
+        assert "file of its own" in error.value.mend
+
+
+def test_smaller_pages_behind_the_first_are_thumbnails(tmp_path: Path) -> None:
+    small = Image.fromarray(slope()).resize((9, 6))
+    Image.fromarray(slope()).save(tmp_path / "eye.tif", save_all=True, append_images=[small])
+    assert (read_pixels(tmp_path / "eye.tif") == slope()).all()
+    small.save(tmp_path / "eye.tif", save_all=True, append_images=[Image.fromarray(slope())])
+    with pytest.raises(PhotographError, match="several pictures"):
+        read_pixels(tmp_path / "eye.tif")
+
+
+def test_an_animation_is_refused(tmp_path: Path) -> None:
+    frames = [Image.fromarray(slope()), Image.fromarray(255 - slope())]
+    frames[0].save(tmp_path / "eye.png", save_all=True, append_images=frames[1:])
+    with pytest.raises(PhotographError, match="several pictures"):
+        read_pixels(tmp_path / "eye.png")
+    frames[0].save(tmp_path / "eye.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(PhotographError, match="not a whole image"):
+        read_pixels(tmp_path / "eye.gif")
+
+
+def test_of_a_telephones_jpeg_the_first_picture_is_read(tmp_path: Path) -> None:
+    first, second = Image.fromarray(slope()), Image.fromarray(255 - slope())
+    first.save(tmp_path / "eye.jpg", "MPO", save_all=True, append_images=[second], quality=98)
+    assert apart(read_pixels(tmp_path / "eye.jpg"), slope()) <= 6
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize("values", [np.float32(0.5), np.int32(70_000), np.int32(-3)])
+def test_samples_without_a_white_are_refused(tmp_path: Path, values: np.generic) -> None:
+    path = saved(tmp_path / "eye.tif", np.full((8, 8), values))
+    with pytest.raises(PhotographError, match="what white is") as error:
+        read_pixels(path)
+    assert str(path) in str(error.value) and error.value.mend
+
+
+@pytest.mark.parametrize("form", ["png", "tif", "bmp", "jpg", "ppm"])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_the_limit_holds_on_every_way_in(
+    tmp_path: Path, form: str, depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = depth == 16 and form in ("png", "tif")
+    assert cv2.imwrite(f"{tmp_path}/eye.{form}", slope().astype(np.uint16 if deep else np.uint8))
+    monkeypatch.setattr(photographs, "PIXEL_LIMIT", 24 * 36 - 1)
+    monkeypatch.setattr(Image.Image, "load", None)  # nothing is decoded
+    monkeypatch.setattr(cv2, "imdecode", None)
+    for read in (read_pixels, look, photograph_size):
+        with pytest.raises(PhotographError, match="too large"):
+            read(tmp_path / f"eye.{form}")
+
+
+def test_whatever_is_changed_in_a_file_is_an_error_of_ours_or_a_photograph(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(slope()).save(tmp_path / "eye.jpg", exif=exif)
+    Image.fromarray(slope()).save(tmp_path / "eye.png", exif=exif)
+    Image.fromarray(slope()).save(tmp_path / "eye.tif", exif=exif)
+    assert cv2.imwrite(f"{tmp_path}/deep.png", slope().astype(np.uint16) * 257)
+    assert cv2.imwrite(f"{tmp_path}/deep.tif", slope().astype(np.uint16) * 257)
+    for path in sorted(tmp_path.iterdir()):
+        whole = np.frombuffer(path.read_bytes(), np.uint8)
+        for _ in range(20):
+            bad = whole.copy()
+            at = rng.integers(0, len(bad) if rng.random() < 0.3 else min(len(bad), 400), 3)
+            bad[at] = rng.integers(0, 256, 3)
+            path.write_bytes(bad.tobytes())
+            try:
+                assert read_pixels(path).ndim == 3
+            except PhotographError as error:
+                assert error.mend
