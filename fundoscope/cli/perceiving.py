@@ -37,8 +37,8 @@ def perceive(
     Masks are PNG files in the photograph's own pixels: `vessels/` (0, 255), `artery_vein/`
     (1 artery, 2 vein, 3 crossing), `disc_cup/` (1 rim, 2 cup), `lesions/` (1 microaneurysm,
     2 haemorrhage, 3 hard exudate, 4 soft exudate), `field_of_view/`; `photographs.csv` holds
-    quality, disc, fovea and the probabilities of conditions. A photograph too poor to be judged
-    has a row with the reason and no masks.
+    quality, disc, fovea and the probabilities of conditions. A photograph that may not be
+    measured has the reason in its row, under `refused`.
 
     Interrupted? Run the same command again: what was seen is kept. Exit code 1 if a photograph
     could not be read. Research use; not a medical device.

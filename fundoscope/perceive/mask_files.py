@@ -49,8 +49,8 @@ def perceive_photographs(
     folder : `vessels/STEM.png` (0, 255), `artery_vein/` (1 artery, 2 vein, 3 crossing),
         `disc_cup/` (1 rim, 2 cup), `lesions/` (1 microaneurysm, 2 haemorrhage, 3 hard exudate,
         4 soft exudate), `field_of_view/`, all in the photograph's own pixels, and
-        `photographs.csv`. A photograph that may not be measured has a row, with the reason under
-        `refused`, and no masks.
+        `photographs.csv`. A photograph that may not be measured has the reason in its row, under
+        `refused`; its masks are there to be looked at, unless it is no fundus photograph.
     probabilities : also write `probabilities/PART/STEM.png`, 0 to 255.
     mirrored : look at the vessels twice, the second time mirrored.
     progress : called with 1 after each photograph.
@@ -89,19 +89,18 @@ def _seen_and_written(path: Path, folder: Path, probabilities: bool, mirrored: b
 
 
 def write_masks(found: Perceived, folder: Path) -> None:
-    """Write every mask of a photograph as a PNG of its own pixels; none where it was refused."""
+    """Write every mask as a PNG of the photograph's pixels; none if it is no fundus photograph."""
     for part, codes in coded_masks(found).items():
         write_png(folder / part / f"{found.name}.png", codes)
 
 
 def coded_masks(found: Perceived) -> dict[str, npt.NDArray[np.uint8]]:
     """Return folder name -> codes, shape (H, W); see `perceive_photographs`."""
-    if found.refused:
+    if found.vessels is None:
         return {}
     codes = {"field_of_view": found.view.inside.astype(np.uint8) * 255}
-    if found.vessels:
-        codes["vessels"] = found.vessels.vessels.astype(np.uint8) * 255
-        codes["artery_vein"] = found.vessels.arteries.astype(np.uint8) + 2 * found.vessels.veins
+    codes["vessels"] = found.vessels.vessels.astype(np.uint8) * 255
+    codes["artery_vein"] = found.vessels.arteries.astype(np.uint8) + 2 * found.vessels.veins
     disc = found.disc_cup
     codes["disc_cup"] = (
         np.zeros(found.view.shape, np.uint8)
@@ -143,7 +142,7 @@ def row_of(found: Perceived) -> Row:
         "refused": found.refused,
         "width_px": width,
         "height_px": height,
-        "kind": quality.kind,
+        "kind": found.kind,
         "quality": quality.grade,
         "quality_reasons": " ".join(quality.reasons),
         **{f"p_{grade}": round(p, 4) for grade, p in quality.probabilities.items()},

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
 from fundoscope.perceive.conditions import Conditions, judge_conditions
 from fundoscope.perceive.disc import DiscCup, Places, find_places, outline_disc
+from fundoscope.perceive.field import Field
 from fundoscope.perceive.lesions import Lesions, find_lesions
 from fundoscope.perceive.quality import Quality, judge_quality
 from fundoscope.perceive.vessels import Vessels, find_vessels
 from fundoscope.perceive.views import View
 from fundoscope.read.photographs import read_pixels
+
+Kind = Literal[
+    "macula_centred", "disc_centred", "other_field", "ultra_wide", "not_a_fundus_photograph"
+]
+CENTRED_WITHIN = 0.35
+"""Of the field's radius: how far from its middle the fovea or the disc may lie."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +31,15 @@ class Perceived:
     """The photograph's file name without its suffix."""
     view: View
     quality: Quality
+    kind: Kind
     vessels: Vessels | None = None
     places: Places | None = None
     disc_cup: DiscCup | None = None
     lesions: Lesions | None = None
     conditions: Conditions | None = None
     refused: str = ""
-    """Why nothing may be measured in it; empty where it may."""
+    """Why nothing may be measured in it; empty where it may. Its outlines are there to be looked
+    at all the same, unless it is no fundus photograph."""
 
 
 def perceive(photograph: Path, *, mirrored: bool = False) -> Perceived:
@@ -53,20 +64,33 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
     """Return what is seen in a photograph that is already read; see `perceive`."""
     quality = judge_quality(view.pixels, view.field)
     refused = _why_not(quality)
-    if refused:
-        return Perceived(name, view, quality, refused=refused)
+    if quality.kind == "not_a_fundus_photograph":
+        return Perceived(name, view, quality, "not_a_fundus_photograph", refused=refused)
     places = find_places(view)
     disc_cup = outline_disc(view, places)
     return Perceived(
         name=name,
         view=view,
         quality=quality,
+        kind="ultra_wide" if quality.kind == "ultra_wide" else _centred_on(view.field, places),
         vessels=find_vessels(view, mirrored=mirrored),
         places=places,
         disc_cup=disc_cup,
         lesions=find_lesions(view, disc_cup.disc if disc_cup else None),
-        conditions=judge_conditions(view),
+        conditions=None if refused else judge_conditions(view),
+        refused=refused,
     )
+
+
+def _centred_on(field: Field, places: Places) -> Kind:
+    """Return what lies in the middle of the field: the nearer one of disc and fovea, if near."""
+    far = {
+        kind: math.hypot(place[0] - field.row, place[1] - field.col) / field.radius_px
+        for kind, place in (("macula_centred", places.fovea), ("disc_centred", places.disc))
+        if place is not None
+    }
+    nearest = min(far, key=lambda kind: far[kind], default="")
+    return cast(Kind, nearest) if nearest and far[nearest] <= CENTRED_WITHIN else "other_field"
 
 
 def _why_not(quality: Quality) -> str:
@@ -74,7 +98,7 @@ def _why_not(quality: Quality) -> str:
     if quality.kind == "not_a_fundus_photograph":
         return "this is not a fundus photograph"
     if quality.grade == "reject":
-        return f"the photograph is too poor to be judged: {', '.join(quality.reasons) or 'quality'}"
+        return f"the photograph is too poor to be judged: {', '.join(quality.reasons)}"
     if quality.kind == "ultra_wide":
         return "it is defined for a field of 30 to 60 degrees; this photograph is ultra-wide"
     return ""

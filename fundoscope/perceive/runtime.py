@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,10 @@ from fundoscope.errors import ConfigError, nearest
 Batch = npt.NDArray[np.float32]
 """Shape (B, C, H, W)."""
 
-WEIGHTS = "fundoscope.perceive.weights"
+SHIPPED = "fundoscope.perceive.weights"
+OWN_WEIGHTS = "FUNDOSCOPE_WEIGHTS"
+"""Environment variable: a folder of networks of one's own, NAME.onnx and NAME.json each, as
+`fundoscope train segmenter --weights` writes them; what it lacks is taken from what ships."""
 
 
 class Model:
@@ -25,7 +31,7 @@ class Model:
     def __init__(self, name: str) -> None:
         import onnxruntime
 
-        folder = resources.files(WEIGHTS)
+        folder = _folder_of(name)
         self.name = name
         self.manifest: Mapping[str, Any] = json.loads((folder / f"{name}.json").read_text("utf-8"))
         options = onnxruntime.SessionOptions()
@@ -65,8 +71,15 @@ def model(name: str) -> Model:
 
 def model_names() -> tuple[str, ...]:
     """Return the names of all shipped networks, sorted."""
-    files = (entry.name for entry in resources.files(WEIGHTS).iterdir())
+    files = (entry.name for entry in resources.files(SHIPPED).iterdir())
     return tuple(sorted(name.removesuffix(".onnx") for name in files if name.endswith(".onnx")))
+
+
+def _folder_of(name: str) -> Traversable:
+    own = os.environ.get(OWN_WEIGHTS)
+    if own and Path(own, f"{name}.onnx").is_file():
+        return Path(own)
+    return resources.files(SHIPPED)
 
 
 def standardised(picture: npt.NDArray[np.uint8]) -> Batch:

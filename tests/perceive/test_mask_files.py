@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 
 from fundoscope.errors import ConfigError
 from fundoscope.perceive.mask_files import TABLE, coded_masks, perceive_photographs
@@ -93,14 +94,22 @@ def test_what_cannot_be_read_has_a_row_with_the_reason(photographs, tmp_path) ->
     assert second["refused"] == ""
 
 
-def test_a_photograph_too_dark_to_be_judged_has_a_reason_and_no_masks(tmp_path) -> None:
+def test_what_is_no_fundus_photograph_has_a_reason_and_no_masks(tmp_path) -> None:
+    cv2.imwrite(str(tmp_path / "coffee.png"), skimage.data.coffee())
+    perceive_photographs([tmp_path / "coffee.png"], tmp_path / "out")
+    (row,) = rows(tmp_path / "out")
+    assert row["refused"] == "this is not a fundus photograph"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {TABLE}
+
+
+def test_a_photograph_too_dark_to_be_judged_has_a_reason_and_no_conditions(tmp_path) -> None:
     dark = np.zeros((400, 500, 3), np.uint8)
     cv2.circle(dark, (250, 200), 180, (4, 6, 10), -1)
     cv2.imwrite(str(tmp_path / "dark.png"), dark)
     perceive_photographs([tmp_path / "dark.png"], tmp_path / "out")
     (row,) = rows(tmp_path / "out")
     assert row["refused"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {TABLE}
+    assert row["p_glaucoma"] == ""
 
 
 def test_probabilities_are_written_when_asked_for(photographs, tmp_path) -> None:
