@@ -8,6 +8,7 @@ from typing import Literal
 
 from fundoscope.errors import ConfigError, PhotographError
 from fundoscope.export.whole_files import whole_file
+from fundoscope.read.dicom import DICOM_HEAD_BYTES, is_dicom
 from fundoscope.records import Photograph
 
 Placement = Literal["none", "link", "copy"]
@@ -113,7 +114,25 @@ def _link(target: Path, source: Path) -> None:
         ) from problem
 
 
+def check_nameless(file: Path) -> None:
+    """Refuse to pass on a photograph whose file holds a person's name.
+
+    Raises
+    ------
+    PhotographError
+        If it is DICOM, whatever its suffix.
+    """
+    with file.open("rb") as stream:
+        if is_dicom(stream.read(DICOM_HEAD_BYTES)):
+            raise PhotographError(
+                "a DICOM file may hold the name of the person, so it is not copied",
+                where=str(file),
+                mend="save the photographs as PNG and build again, or export links to them",
+            )
+
+
 def _copy(target: Path, source: Path) -> str:
+    check_nameless(source)
     digest = hashlib.sha256()
     with source.open("rb") as original, whole_file(target) as stream:
         while chunk := original.read(_CHUNK):

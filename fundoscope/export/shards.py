@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from fundoscope.errors import PhotographError
-from fundoscope.export.photograph_files import existing
+from fundoscope.export.photograph_files import check_nameless, existing
 from fundoscope.export.placed import Add, Placed, row_with_provenance
 from fundoscope.export.whole_files import Delivery, json_text
 
@@ -57,6 +57,7 @@ class _Shards:
 
     def add(self, placed: Placed) -> None:
         file = existing(placed.folder, placed.dialogue.record.photograph)
+        check_nameless(file)
         n_bytes = file.stat().st_size
         if self._dialogues == SHARD_DIALOGUES or (
             self._dialogues and self._bytes + n_bytes > SHARD_BYTES

@@ -62,6 +62,8 @@ _HEAD = (
 )
 """All that is ever read, besides the pixels: no name, number or date of a person is among them."""
 _SQUARE_WITHIN = 0.01
+DICOM_HEAD_BYTES = 132
+"""After so many, `is_dicom` can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class DicomFacts:
 
 def is_dicom(raw: bytes) -> bool:
     """Whether these are the first bytes of a DICOM file, whatever its name."""
-    return raw[128:132] == b"DICM"
+    return raw[128:DICOM_HEAD_BYTES] == b"DICM"
 
 
 def dicom_facts(path: Path) -> DicomFacts:

@@ -426,3 +426,16 @@ def test_a_photograph_that_two_sets_share_is_never_parted(tmp_path: Path) -> Non
         row["image"] for f in (tmp_path / "out").glob("*.instruction.json") for row in rows_of(f)
     }
     assert {"one/0.png", "two/0.png"} <= images
+
+
+@pytest.mark.parametrize("options", [{"format": "webdataset"}, {"photographs": "copy"}])
+def test_a_file_that_may_name_the_person_is_not_passed_on(
+    build_run: BuildRun, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    run = build_run()
+    photograph = tmp_path / "photographs" / "train" / "2.png"
+    photograph.write_bytes(bytes(128) + b"DICM")  # known by its content
+    with pytest.raises(PhotographError, match="may hold the name") as error:
+        export_run(run, tmp_path / "out", **{"format": "llava", **options})
+    assert str(photograph) in str(error.value)
+    export_run(run, tmp_path / "linked", format="llava", photographs="link")
