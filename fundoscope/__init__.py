@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from fundoscope.measure.mask_folders import read_mask_folder
     from fundoscope.measure.measuring import measure_folder
     from fundoscope.measure.overlay import draw_overlay
+    from fundoscope.measure.perceived import masks_of, measure_photographs
     from fundoscope.measure.survey import survey
+    from fundoscope.perceive.mask_files import perceive_photographs
+    from fundoscope.perceive.perceiving import perceive_photograph
     from fundoscope.phantoms import draw_phantom, write_phantoms
     from fundoscope.read.automorph import join_features
     from fundoscope.read.masks import lesion_boxes
@@ -78,7 +81,11 @@ _HOMES = {
     "join_features": "read.automorph",
     "judge": "verify.check",
     "lesion_boxes": "read.masks",
+    "masks_of": "measure.perceived",
     "measure_folder": "measure.measuring",
+    "measure_photographs": "measure.perceived",
+    "perceive_photograph": "perceive.perceiving",
+    "perceive_photographs": "perceive.mask_files",
     "read_job": "config",
     "read_mask_folder": "measure.mask_folders",
     "ready_jobs": "converse.jobs",

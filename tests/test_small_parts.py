@@ -8,8 +8,8 @@ from fundoscope import terms
 from fundoscope.config import make_job, read_job
 from fundoscope.converse.jobs import ready_jobs
 from fundoscope.errors import ConfigError, ReadError, TermError
+from fundoscope.measure.all_sources import sources
 from fundoscope.plugins import Registry
-from fundoscope.read.all_sources import sources
 from fundoscope.records import Photograph, Unmeasured, record_from_json, record_to_json
 from fundoscope.testing import synthetic_records
 

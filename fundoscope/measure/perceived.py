@@ -16,7 +16,7 @@ from fundoscope.measure.scale import Scale, scale_from_disc, scale_from_field_of
 from fundoscope.measure.survey import survey
 from fundoscope.measure.tables import write_tidy
 from fundoscope.perceive.mask_files import write_masks
-from fundoscope.perceive.perceiving import Perceived, perceive
+from fundoscope.perceive.perceiving import Perceived, perceive_photograph
 from fundoscope.processes import mapped
 from fundoscope.records import Measured, Unmeasured
 
@@ -115,7 +115,7 @@ def _measured(
 ) -> tuple[str, tuple[Measured | Unmeasured, ...], str]:
     cv2.setNumThreads(1)  # processes, not threads, share the work
     try:
-        found = perceive(path)
+        found = perceive_photograph(path)
     except PhotographError as problem:
         refused = f"the photograph cannot be read: {problem.what}"
         return path.stem, survey(MaskSet(path.stem, refused=refused)), refused

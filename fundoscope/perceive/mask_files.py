@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fundoscope.errors import ConfigError, PhotographError
 from fundoscope.perceive.lesions import LESION_KINDS
-from fundoscope.perceive.perceiving import Perceived, perceive
+from fundoscope.perceive.perceiving import Perceived, perceive_photograph
 from fundoscope.perceive.runtime import model
 from fundoscope.processes import mapped
 
@@ -79,7 +79,7 @@ _UNREADABLE = "it cannot be read"
 def _seen_and_written(path: Path, folder: Path, probabilities: bool, mirrored: bool) -> Row:
     cv2.setNumThreads(1)  # processes, not threads, share the work
     try:
-        found = perceive(path, mirrored=mirrored)
+        found = perceive_photograph(path, mirrored=mirrored)
     except PhotographError as problem:
         return {"photograph": path.name, "refused": f"{_UNREADABLE}: {problem.what}"}
     write_masks(found, folder)

@@ -42,7 +42,7 @@ class Perceived:
     at all the same, unless it is no fundus photograph."""
 
 
-def perceive(photograph: Path, *, mirrored: bool = False) -> Perceived:
+def perceive_photograph(photograph: Path, *, mirrored: bool = False) -> Perceived:
     """Return what is seen in a photograph.
 
     Parameters
@@ -61,7 +61,7 @@ def perceive(photograph: Path, *, mirrored: bool = False) -> Perceived:
 
 
 def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived:
-    """Return what is seen in a photograph that is already read; see `perceive`."""
+    """Return what is seen in a photograph that is already read; see `perceive_photograph`."""
     quality = judge_quality(view.pixels, view.field)
     refused = _why_not(quality)
     if quality.kind == "not_a_fundus_photograph":

@@ -17,7 +17,7 @@ from fundoscope.measure.perceived import (
 from fundoscope.measure.scale import mm_per_degree
 from fundoscope.perceive.disc import DiscCup
 from fundoscope.perceive.field import Field
-from fundoscope.perceive.perceiving import Perceived, perceive
+from fundoscope.perceive.perceiving import Perceived, perceive_photograph
 from fundoscope.phantoms import write_phantoms
 
 
@@ -29,7 +29,7 @@ def photograph(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(photograph) -> Perceived:
-    return perceive(photograph)
+    return perceive_photograph(photograph)
 
 
 def rows(table: Path) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ import skimage.data
 
 from fundoscope.errors import ConfigError
 from fundoscope.perceive.mask_files import TABLE, coded_masks, perceive_photographs
-from fundoscope.perceive.perceiving import perceive
+from fundoscope.perceive.perceiving import perceive_photograph
 from fundoscope.phantoms import write_phantoms
 
 FOLDERS = {"vessels", "artery_vein", "disc_cup", "lesions", "field_of_view"}
@@ -48,7 +48,7 @@ def test_every_mask_has_the_photographs_size_and_known_codes(photographs, seen) 
 
 
 def test_arteries_and_veins_lie_in_the_vessels_and_the_cup_in_the_disc(photographs) -> None:
-    found = perceive(photographs[0])
+    found = perceive_photograph(photographs[0])
     assert found.vessels is not None
     assert not (found.vessels.arteries & ~found.vessels.vessels).any()
     assert not (found.vessels.veins & ~found.vessels.vessels).any()

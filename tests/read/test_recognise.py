@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fundoscope.errors import LabelError
+from fundoscope.measure.all_sources import sources
 from fundoscope.phantoms import LABELS as PHANTOM_LABELS
-from fundoscope.read.all_sources import sources
 from fundoscope.read.recognise import HEADERS, recognise
 
 
