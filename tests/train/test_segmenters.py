@@ -1,0 +1,136 @@
+"""An outliner learns what is drawn, goes on when cut, and ships as it was scored."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from fundoscope.errors import ConfigError  # noqa: E402
+from fundoscope.train import segmenters, shipping  # noqa: E402
+from fundoscope.train.examples import (  # noqa: E402
+    IGNORED,
+    ONLY_FIRST,
+    Draw,
+    Example,
+    known_of,
+    truth_and_weight,
+)
+from fundoscope.train.loop import rate_at, trained  # noqa: E402
+from fundoscope.train.outliner_tasks import OUTLINER_TASKS, OutlinerTask  # noqa: E402
+from fundoscope.train.segmenters import (  # noqa: E402
+    SegmenterConfig,
+    new_outliner,
+    outline_loss,
+    train_segmenter,
+)
+
+SIDE = 64
+
+
+def bars(number: int) -> Example:
+    """A bright bar (part 0) and a dark one (part 1) on noise."""
+    chance = np.random.default_rng(number)
+    picture = chance.integers(118, 138, (SIDE, SIDE, 3)).astype(np.uint8)
+    truth = np.zeros((SIDE, SIDE), np.uint8)
+    first, second = chance.choice(np.arange(6, 56, 8), 2, replace=False)
+    picture[first : first + 4], truth[first : first + 4] = 220, 1
+    picture[second : second + 4], truth[second : second + 4] = 30, 2
+    return Example(str(number), "drawn", picture, truth, known=3)
+
+
+TASK = OutlinerTask(
+    name="bars",
+    parts=("bright", "dark"),
+    field_px=SIDE,
+    prepare=lambda data, work: iter([]),
+    draw=Draw(crop_px=SIDE, detail=1.0, parts=2, whole=True, turns=20),
+    widths=(8, 12),
+    channels=3,
+    batch=4,
+    held_out=lambda e: int(e.name) >= 6,
+    licence="drawn",
+)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    monkeypatch.setitem(OUTLINER_TASKS, "bars", TASK)
+    monkeypatch.setattr(segmenters, "prepared", lambda task, config: [bars(i) for i in range(8)])
+
+
+def config(run: Path, steps: int, **changes) -> SegmenterConfig:
+    return SegmenterConfig("bars", run, run, steps, keep_every_steps=2, score_every_steps=200, **changes)
+
+
+def test_an_outliner_learns_bars_and_ships_as_it_was_scored(drawn, tmp_path) -> None:
+    asked = config(tmp_path / "run", 200)
+    train_segmenter(asked)
+    manifest = json.loads(shipping.ship_segmenter(asked, tmp_path / "weights").read_text())
+    assert manifest["held_out"]["drawn/bright"]["dice"] > 0.9
+    assert manifest["held_out"]["drawn/dark"]["photographs"] == 2
+    assert manifest["steps"] == 200
+    _same_answers(tmp_path)
+
+
+def _same_answers(folder: Path) -> None:
+    """The file, its weights in half precision, answers as the network does."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    network, _ = trained(partial(new_outliner, TASK), folder / "run")
+    picture = np.random.default_rng(0).normal(0, 1, (1, 3, SIDE, SIDE)).astype(np.float32)
+    session = onnxruntime.InferenceSession(
+        folder / "weights/bars.onnx", providers=["CPUExecutionProvider"]
+    )
+    (said,) = session.run(None, {"picture": picture})
+    with torch.no_grad():
+        true = torch.sigmoid(network(torch.from_numpy(picture))).numpy()
+    assert np.abs(said - true).max() < 0.01
+
+
+def test_a_cut_training_goes_on_to_the_same_end(drawn, tmp_path) -> None:
+    ends = []
+    for name, stops in (("whole", [6]), ("cut", [2, 6])):
+        for stop in stops:
+            kept = train_segmenter(config(tmp_path / name, stop, decay=0.0))
+        ends.append(torch.load(kept, weights_only=True)["network"])
+    for key, whole in ends[0].items():
+        assert torch.allclose(whole.float(), ends[1][key].float(), atol=1e-6), key
+
+
+def test_a_left_out_camera_is_only_tried(drawn, tmp_path) -> None:
+    learned, trial = segmenters.parted(TASK, config(tmp_path, 1, leave_out="drawn"))
+    assert learned == []
+    assert len(trial) == 8
+
+
+def test_an_unknown_task_offers_the_nearest(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="vesels"):
+        train_segmenter(replace(config(tmp_path, 1), task="vesels"))
+
+
+def test_what_is_not_known_has_no_weight() -> None:
+    coded = np.array([[1, 2 | IGNORED, 1 | ONLY_FIRST]], np.uint8)
+    bits, weight = truth_and_weight(coded, known=0b011, parts=3)
+    assert bits.tolist() == [[[1, 0, 1]], [[0, 1, 0]], [[0, 0, 0]]]
+    assert weight.tolist() == [[[1, 0, 1]], [[1, 0, 0]], [[0, 0, 0]]]
+    assert known_of(coded, 1).tolist() == [[True, False, False]]
+
+
+def test_a_certain_right_outline_costs_nothing_and_a_wrong_one_much() -> None:
+    truth = torch.zeros(1, 1, 4, 4)
+    truth[0, 0, :2] = 1
+    weight = torch.ones_like(truth)
+    right = outline_loss((truth - 0.5) * 40, truth, weight)
+    wrong = outline_loss((0.5 - truth) * 40, truth, weight)
+    assert float(right) < 1e-3
+    assert float(wrong) > 10
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    rates = [rate_at(step, 100, 1.0, warm=10, decay=0.5) for step in (0, 9, 49, 75, 99)]
+    assert rates == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.02])
