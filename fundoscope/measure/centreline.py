@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fundoscope.measure.local_fits import local_fits
+from fundoscope.measure.local_fits import dome, local_fits
 from fundoscope.measure.skeleton import FREE, Floats, Ints, Mask, PixelPaths, pixel_paths
 from fundoscope.measure.walls import SoftMask, wall_distance
 
@@ -24,6 +24,9 @@ PATH_HALF = 4
 CURVE_HALF, LONG_CURVE_HALF = 10, 20
 """Half windows, pixels, in which a straight line is fitted to the direction: its slope is the
 curvature, exact for an arc whatever the window; noise falls with the window to the power 1.5."""
+ONE_ARC_PX = 0.2
+"""Where a single arc follows a whole segment to within so much, root mean square, it has the one
+curvature: a mask shows no more."""
 GENTLE, ALIKE = 1.0, 0.06
 """The long window serves where the vessel turns by less than the one over its half, and where both
 windows see the same direction to within the other, radians: a vessel that winds keeps the short."""
@@ -286,6 +289,27 @@ def _curvature(points: Floats, clear: Mask, first: Ints) -> tuple[Floats, Floats
     count = np.diff(own_first)
     step = _along(smooth, own_first)[own_first[1:] - 1] / np.maximum(count - 1, 1)
     turn, angle = (np.where(gentle, a, b)[:, 0] for a, b in ((far_turn, turn), (far, near)))
+    arc_angle, arc_turn, off = _one_arc(direction[:, 0], own_first)
+    turn, angle = np.where(off, turn, arc_turn), np.where(off, angle, arc_angle)
     curvature[clear] = turn / np.repeat(np.maximum(step, 1e-9), count)
     tangent[clear] = np.column_stack([np.sin(angle), np.cos(angle)])
     return curvature, tangent
+
+
+def _one_arc(direction: Floats, first: Ints) -> tuple[Floats, Floats, Mask]:
+    """Direction and turn by index of the one arc for each curve; whether it is off the curve."""
+    count = np.diff(first)
+    owner = np.repeat(np.arange(len(count)), count)
+    size = count[owner]
+    at = np.arange(first[-1]) - first[owner] - (size - 1) / 2
+    weight = dome(at, size)
+
+    def total(values: Floats) -> Floats:
+        sums: Floats = np.bincount(owner, values, minlength=len(count)).astype(float)
+        return sums[owner]
+
+    turn = total(weight * at * direction) / np.maximum(total(weight * at**2), 1e-9)
+    arc = total(weight * direction) / total(weight) + turn * at
+    aside = np.cumsum(np.sin(direction - arc))
+    aside -= total(aside) / size
+    return arc, turn, total(aside**2) / size > ONE_ARC_PX**2

@@ -27,7 +27,9 @@ def local_fits(values: Floats, first: Ints, half: int, order: int = 2) -> tuple[
         Points on either side that a parabola is fitted to. A curve with fewer than
         `2 * half + 1` points gets one parabola.
     order : int
-        2 for parabolas, 1 for straight lines.
+        2 for parabolas, 1 for straight lines. To a line, points count less towards the ends of its
+        window: for the direction of a curve such a line is as good as a parabola fitted to its
+        points, where one with even weights rests on the ends (and is 2.4 times as noisy).
 
     Returns
     -------
@@ -60,12 +62,19 @@ def _overwrite(fits: Floats, values: Floats, start: Ints, solve: Floats, part: s
     fits[:, kept] = fitted.reshape(2, len(kept), curves, columns)
 
 
+def dome(at: Floats, size: Floats | int) -> Floats:
+    """Return weights of points that fall towards the ends, by their place from the middle."""
+    return 1 - (2 * at / (size + 1)) ** 2
+
+
 @lru_cache(maxsize=128)
 def _fit(size: int, order: int) -> Floats:
     """Curve through `size` points: value and slope at each from all, (2, size, size)."""
     at = np.arange(size) - (size - 1) / 2
+    weight = np.sqrt(dome(at, size)) if order == 1 else np.ones(size)
     order = min(order, size - 1)
-    solve = np.linalg.pinv(np.vander(at, order + 1, increasing=True))  # (order + 1, size)
+    powers = np.vander(at, order + 1, increasing=True)
+    solve = np.linalg.pinv(powers * weight[:, None]) * weight  # (order + 1, size)
     solve = np.vstack([solve, np.zeros((2 - order, size))])
     value = np.vander(at, 3, increasing=True) @ solve
     return np.stack([value, solve[1] + 2 * at[:, None] * solve[2]])

@@ -43,7 +43,7 @@ def test_an_arc_is_as_long_as_geometry_says(radius: float, sweep: float) -> None
     found = winding(draw_arc(radius, sweep, 5))
     half = np.radians(sweep) / 2
     assert found.distance == pytest.approx(half / np.sin(half), rel=0.02)
-    assert found.squared_curvature == pytest.approx(radius**-2, rel=0.08)
+    assert found.squared_curvature == pytest.approx(radius**-2, rel=0.04)
     assert found.density == 0  # it bends to one side only: n is 1
 
 
@@ -67,7 +67,8 @@ def test_grisans_density_of_a_wave(turns: int) -> None:
     for a, b in pairwise(middles):
         excess += steps[a:b].sum() / np.hypot(rows[b] - rows[a], span * (at[b] - at[a])) - 1
     expected = (turns - 1) / turns * excess / steps.sum()
-    assert winding(wave(amplitude, turns)).density == pytest.approx(expected, rel=0.12)
+    # the ends, where no wall is clear, are left out: of three half waves that is a tenth
+    assert winding(wave(amplitude, turns)).density == pytest.approx(expected, rel=0.13)
 
 
 def test_dimensionless_winding_stays_when_the_vessel_is_turned_or_enlarged() -> None:
