@@ -102,17 +102,24 @@ def _batch(
 
 
 def probabilities(network: nn.Module, eyes: Eyes, which: Indices) -> Floats:
-    """Return probabilities (len(which), conditions), as shipped: one look at each picture."""
+    """Return probabilities (len(which), conditions), not yet calibrated."""
     return 1 / (1 + np.exp(-logits_of(network, eyes, which)))
 
 
 @torch.no_grad()
 def logits_of(network: nn.Module, eyes: Eyes, which: Indices) -> Floats:
-    """Return logits (len(which), conditions)."""
+    """Return logits (len(which), conditions), each the mean of a picture's and its mirror's."""
     said = [
-        network(torch.from_numpy(standardised(shrunk(eyes.pictures[i])))).numpy()[0] for i in which
+        mirrored_mean(network, torch.from_numpy(standardised(shrunk(eyes.pictures[i])))).numpy()[0]
+        for i in which
     ]
     return np.array(said)
+
+
+def mirrored_mean(network: nn.Module, picture: Tensor) -> Tensor:
+    """Return the mean of what a network says of pictures (B, C, H, W) and of their mirrors."""
+    said: Tensor = (network(picture) + network(picture.flip(3))) / 2
+    return said
 
 
 def areas(said: Floats, eyes: Eyes, which: Indices) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from fundoscope.train.conditions import (
     ConditionsConfig,
     areas,
     logits_of,
+    mirrored_mean,
     new_classifier,
 )
 from fundoscope.train.loop import trained
@@ -49,7 +50,8 @@ class _Calibrated(nn.Module):
         self.lines = torch.from_numpy(lines.astype(np.float32))  # (conditions, 2): slope, offset
 
     def forward(self, picture: Tensor) -> Tensor:
-        return torch.sigmoid(self.network(picture) * self.lines[:, 0] + self.lines[:, 1])
+        logits = mirrored_mean(self.network, picture)
+        return torch.sigmoid(logits * self.lines[:, 0] + self.lines[:, 1])
 
 
 def ship_conditions(config: ConditionsConfig, weights: Path) -> Path:
