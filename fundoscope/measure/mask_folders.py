@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,8 @@ LESION_CODES: Mapping[int, str] = {
 DISC_CODE = 5
 """The optic disc among the lesions, as IDRiD's flat layout and the phantoms have it."""
 AUTOMORPH_SIDE_PX = 912
+AUTOMORPH_BLACK = 10
+"""Grey of what AutoMorph blackened, after JPEG: at most so much."""
 AUTOMORPH_VESSELS: Mapping[str, str] = {
     "all": "binary_vessel/binary",
     "arteries": "artery_vein/artery_binary",
@@ -113,7 +116,8 @@ def read_mask_folder(folder: Path) -> Iterator[MaskSet]:
         (1 microaneurysm, 2 haemorrhage, 3 hard exudate, 4 soft exudate),
         `field_of_view/STEM.png`, and `photographs.csv` with a column `photograph` and, where
         known, `fovea_row` and `fovea_col` (or `fovea`, as `row;col`) in pixels and `mm_per_px`.
-        Or AutoMorph's `Results`, with `M2` and `M0/crop_info.csv`: masks of 912 x 912 pixels.
+        Or AutoMorph's `Results`, with `M2` and `M0/crop_info.csv`: masks of 912 x 912 pixels,
+        whose field of view is the circle of the crop.
 
     Raises
     ------
@@ -260,6 +264,7 @@ def _automorph_results(folder: Path) -> Iterator[MaskSet]:
             veins=vessels["veins"],
             disc=None if rim is None or cup is None else rim | cup,
             cup=cup,
+            field_of_view=_automorph_field(folder / "M0", name, row),
             scale=_automorph_scale(row) if row else None,
             automorph_skeletons={of: k for of, k in skeletons.items() if k is not None},
         )
@@ -278,6 +283,35 @@ def _automorph_disc(file: Path) -> tuple[Mask | None, Mask | None]:
     side = (AUTOMORPH_SIDE_PX, AUTOMORPH_SIDE_PX)
     colours = cv2.resize(colours, side, interpolation=cv2.INTER_NEAREST)
     return colours[:, :, 0] > 0, colours[:, :, 2] > 0
+
+
+def _automorph_field(m0: Path, name: str, row: Row | None) -> Mask | None:
+    """Return what AutoMorph kept of a photograph: all outside a circle it made black.
+
+    The circle touches the sides of the crop, unless the photograph ended before it did; where the
+    cropped photograph is there, its black border shows that. None where neither it nor a row of
+    `crop_info.csv` tells of a crop.
+    """
+    file = next((m0 / "images").glob(f"{glob.escape(name)}.*"), None)
+    if file is None and row is None:
+        return None
+    middle = (AUTOMORPH_SIDE_PX - 1) / 2
+    rows, cols = np.ogrid[:AUTOMORPH_SIDE_PX, :AUTOMORPH_SIDE_PX]
+    circle: Mask = np.hypot(rows - middle, cols - middle) <= AUTOMORPH_SIDE_PX / 2
+    if file is None:
+        return circle
+    side = (AUTOMORPH_SIDE_PX, AUTOMORPH_SIDE_PX)
+    with opened(file) as image:
+        brightest = np.asarray(image.convert("RGB").resize(side)).max(axis=2)
+    # vessels and haemorrhages are dark too: only what is black from the border inwards is outside
+    lit = (
+        np.flatnonzero((brightest > AUTOMORPH_BLACK).any(axis=1)),
+        np.flatnonzero((brightest > AUTOMORPH_BLACK).any(axis=0)),
+    )
+    if not (len(lit[0]) and len(lit[1])):
+        return circle
+    inside = (rows >= lit[0][0]) & (rows <= lit[0][-1]) & (cols >= lit[1][0]) & (cols <= lit[1][-1])
+    return circle & inside
 
 
 def _automorph_scale(row: Row) -> Scale | None:

@@ -159,3 +159,27 @@ def test_the_real_results_of_automorph_are_read_whole(real_data: Path) -> None:
 
 def test_a_mask_set_without_masks_has_no_shape() -> None:
     assert MaskSet("a").shape is None
+
+
+def test_the_field_of_automorphs_photographs_is_the_circle_of_its_crop(real_data: Path) -> None:
+    # crop_info.csv alone, without the cropped photographs
+    (masks, *_) = read_mask_folder(real_data.parent / "reference" / "automorph_DRIVE" / "masks")
+    assert masks.field_of_view is not None
+    assert masks.vessels is not None
+    assert masks.field_of_view.mean() == pytest.approx(np.pi / 4, rel=1e-3)
+    outside = (masks.vessels & ~masks.field_of_view).sum()
+    assert outside < 0.001 * masks.vessels.sum()
+
+
+def test_a_field_that_the_photograph_cuts_off_is_smaller_than_the_circle(tmp_path: Path) -> None:
+    _write(tmp_path / "M2" / "binary_vessel" / "binary_process" / "a.png", np.zeros((912, 912)))
+    (masks,) = read_mask_folder(tmp_path)
+    assert masks.field_of_view is None  # nothing tells of a crop
+    photograph = np.full((400, 400, 3), 90)
+    photograph[:100] = 0  # AutoMorph's padding above a photograph that ends there
+    _write(tmp_path / "M0" / "images" / "a.png", photograph)
+    (masks,) = read_mask_folder(tmp_path)
+    assert masks.field_of_view is not None
+    rows = np.flatnonzero(masks.field_of_view.any(axis=1))
+    assert rows[0] == pytest.approx(228, abs=2)
+    assert rows[-1] == 911
