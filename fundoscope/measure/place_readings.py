@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fundoscope import terms
+from fundoscope.errors import ConfigError, nearest
 from fundoscope.measure.disc import Outline, eye_side, fovea_distance, rim_widths_px
 from fundoscope.measure.grid import FIELDS, LEAST_VISIBLE, OUTSIDE, QUADRANTS, RINGS, Grid
 from fundoscope.measure.lesion_measures import Lesions, lesions_of
-from fundoscope.measure.mask_folders import MaskSet
+from fundoscope.measure.mask_folders import LESION_CODES, MaskSet
 from fundoscope.measure.readings import Kind, Reading
 from fundoscope.measure.skeleton import Ints, Mask
 from fundoscope.measure.vessel_readings import VesselMap
@@ -133,16 +135,29 @@ def lesion_readings(
 ) -> Iterator[Reading]:
     """Yield count, area, distance to the fovea and counts by ring and quadrant, kind by kind.
 
-    A kind that was looked for and not found has a count and an area of 0: real zeros.
+    A kind that was looked for and not found has a count and an area of 0: real zeros. Counts by
+    place are those of diabetic retinopathy, for which the grid was drawn.
+
+    Raises
+    ------
+    ConfigError
+        If a mask is of no lesion that the vocabulary knows.
     """
     for kind, mask in masks.lesions.items():
+        if kind not in terms.lesions():
+            raise ConfigError(
+                f"no lesion called {kind!r} is in the vocabulary",
+                where=f"photograph {masks.name!r}",
+                mend=nearest(kind, terms.lesions()),
+            )
         lesions = lesions_of(mask, masks.fovea)
         visible = np.count_nonzero(field.visible)
         area = 100 * lesions.area_px / visible if visible else None
         yield Reading(f"{kind}_count", lesions.count, "count")
         yield Reading(f"{kind}_area", area, "percent", "the field of view is empty")
         yield _distance(kind, lesions, disc, masks.fovea)
-        yield from _by_place(kind, lesions, grid)
+        if kind in LESION_CODES.values():
+            yield from _by_place(kind, lesions, grid)
 
 
 def _distance(

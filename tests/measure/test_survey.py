@@ -19,6 +19,8 @@ from fundoscope.phantoms import Phantom, draw_phantom
 from fundoscope.records import LANGUAGES, Language, Measured, Unmeasured
 from fundoscope.verify.claims import claims
 
+ALL_LESIONS = tuple(terms.lesions())
+EMPTY_700 = np.zeros((700, 700), bool)
 LESIONS = {"microaneurysm": 6, "haemorrhage": 2, "hard_exudate": 5}
 Key = tuple[str, str, str]
 
@@ -248,3 +250,24 @@ def test_every_value_can_be_said_and_read_back(masks: MaskSet, language: Languag
 def test_one_repeat_tells_nothing() -> None:
     with pytest.raises(ConfigError, match="at least 2"):
         survey(MASKS, repeats=1)
+
+
+def test_any_lesion_of_the_vocabulary_has_count_area_and_distance() -> None:
+    # two patches of 3 x 4 pixels, the nearer with its edge 30 px from the fovea
+    mask = np.zeros((700, 700), bool)
+    row, col = round(PHANTOM.fovea[0]), round(PHANTOM.fovea[1])
+    mask[row - 1 : row + 2, col + 30 : col + 34] = mask[5:8, 300:304] = True
+    masks = replace(MASKS, fovea=(float(row), float(col)), lesions=dict.fromkeys(ALL_LESIONS, mask))
+    found = values(masks)
+    visible = PHANTOM.field_of_view.sum()
+    diameter = 2 * math.sqrt(PHANTOM.disc.sum() / math.pi)
+    for kind in ALL_LESIONS:
+        assert found[f"{kind}_count", "", ""].value == 2
+        assert found[f"{kind}_area", "", ""].value == pytest.approx(100 * 24 / visible)
+        assert found[f"{kind}_fovea_distance", "", ""].value == pytest.approx(30 / diameter)
+
+
+def test_a_lesion_that_no_one_knows_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="'lacquer_crak'") as caught:
+        survey(replace(MASKS, lesions={"lacquer_crak": EMPTY_700}))
+    assert "lacquer_crack" in str(caught.value)
