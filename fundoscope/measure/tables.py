@@ -52,7 +52,7 @@ def write_automorph_tables(rows: Iterable[AutomorphRow], folder: Path) -> dict[G
     with ExitStack() as stack:
         writers = {}
         for group, name in AUTOMORPH_TABLES.items():
-            partial = stack.enter_context(_whole(folder / name))
+            partial = stack.enter_context(whole(folder / name))
             stream = stack.enter_context(partial.open("w", encoding="utf-8", newline=""))
             writers[group] = csv.writer(stream, lineterminator="\n")
             writers[group].writerow(["Name", *automorph_columns()])
@@ -89,12 +89,12 @@ def write_tidy(
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     lines = (_line(name, value) for name, values in measurements for value in values)
-    with _whole(file) as partial:
+    with whole(file) as partial:
         return writers[file.suffix.lower()](lines, partial)
 
 
 @contextmanager
-def _whole(file: Path) -> Iterator[Path]:
+def whole(file: Path) -> Iterator[Path]:
     """Give a temporary name to write to; take the file's own when all went well."""
     partial = file.with_name(f".{file.name}.part")
     try:
