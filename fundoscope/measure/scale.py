@@ -72,9 +72,8 @@ def mm_per_degree(axial_length_mm: float = REFERENCE_AXIAL_LENGTH_MM) -> float:
 
     References
     ----------
-    Bennett, Rudnicka & Edgar 1994, Graefes Arch Clin Exp Ophthalmol 232, 361-367,
-    doi:10.1007/BF00175988, method (a): an angle at the second principal point, in a medium of
-    the refractive index of aqueous and vitreous.
+    Bennett, Rudnicka & Edgar 1994, Graefes Arch Clin Exp Ophthalmol 232, 361-367: an angle at
+    the second principal point, in a medium of the refractive index of aqueous and vitreous.
     """
     behind_mm = axial_length_mm - 1.82
     _check_positive("axial_length_mm - 1.82", behind_mm, "the eye's axial length")

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -163,6 +164,7 @@ def test_a_photograph_without_any_mask_has_a_reason_for_everything() -> None:
 
 def test_a_zone_mostly_outside_the_field_of_view_is_not_measured() -> None:
     rows = np.arange(700)[:, None]
+    assert MASKS.field_of_view is not None
     field = MASKS.field_of_view & (rows < PHANTOM.fovea[0] - 150)
     found = reasons(replace(MASKS, field_of_view=field))
     assert "of zone B lies inside the field of view" in found["average_width", "all", "zone_b"]
@@ -171,6 +173,7 @@ def test_a_zone_mostly_outside_the_field_of_view_is_not_measured() -> None:
 def test_too_few_vessels_make_no_equivalent() -> None:
     rows, cols = np.mgrid[:700, :700]
     beside_the_disc = cols > np.argwhere(PHANTOM.disc)[:, 1].mean()
+    assert MASKS.arteries is not None
     arteries = MASKS.arteries & (rows < PHANTOM.fovea[0] - 20) & beside_the_disc
     found = reasons(replace(MASKS, arteries=arteries))
     assert "arteries cross zone B, 6 are needed" in found["crae_knudtson", "", "zone_b"]
@@ -200,7 +203,7 @@ def moved(masks: MaskSet, matrix: np.ndarray, size: int) -> MaskSet:
     col, row = matrix @ (masks.fovea[1], masks.fovea[0], 1)
     names = ("vessels", "arteries", "veins", "disc", "cup", "field_of_view")
     lesions = {kind: move(mask) for kind, mask in masks.lesions.items()}
-    parts = {name: move(getattr(masks, name)) for name in names}
+    parts: dict[str, Any] = {name: move(getattr(masks, name)) for name in names}
     return replace(masks, **parts, lesions=lesions, fovea=(row, col))
 
 
