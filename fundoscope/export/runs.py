@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-import pyarrow as pa
-
 from fundoscope import __version__
 from fundoscope.errors import ConfigError, LedgerError
 from fundoscope.export.duplicates import DuplicateReport, duplicate_report
@@ -301,5 +299,5 @@ def _manifest(
             "across_splits": duplicates.across_splits,
         },
         "job": job,
-        "versions": {"python": platform.python_version(), "pyarrow": pa.__version__},
+        "python": platform.python_version(),
     }

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fundoscope.export.placed import Add, Placed, row_with_provenance
 from fundoscope.export.whole_files import Delivery
+from fundoscope.tables import Columns, ParquetRows
 
 ROW_GROUP_ROWS = 1000
-_TEXTS = ("dataset", "split", "key", "patient", "eye", "track", "language", "engine", "model")
-SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("id", "image")]
-    + [("conversations", pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())])))]
-    + [(name, pa.string()) for name in _TEXTS]
-    + [("prompt_version", pa.string()), ("seed", pa.int64())]
-)
+COLUMNS: Columns = {
+    **dict.fromkeys(("id", "image"), "text"),
+    "conversations": "conversation",
+    **dict.fromkeys(
+        ("dataset", "split", "key", "patient", "eye", "track", "language", "engine", "model"),
+        "text",
+    ),
+    "prompt_version": "text",
+    "seed": "whole",
+}
 
 
 @contextmanager
 def parquet(delivery: Delivery) -> Iterator[Add]:
     """Write Parquet tables: dialogues with their provenance, photographs by path."""
-    tables: dict[str, tuple[pq.ParquetWriter, list[dict[str, Any]]]] = {}
+    tables: dict[str, ParquetRows] = {}
 
     with ExitStack() as stack:
 
         def add(placed: Placed) -> None:
             if placed.name not in tables:
                 stream = delivery.open(f"{placed.name}.parquet")
-                writer = pq.ParquetWriter(stream, SCHEMA, compression="zstd")
-                tables[placed.name] = stack.enter_context(writer), []
-            writer, rows = tables[placed.name]
-            rows.append(row_with_provenance(placed))
-            if len(rows) == ROW_GROUP_ROWS:
-                _write_row_group(writer, rows)
+                table = ParquetRows(stream, COLUMNS, ROW_GROUP_ROWS)
+                tables[placed.name] = stack.enter_context(table)
+            tables[placed.name].add(row_with_provenance(placed))
 
         yield add
-        for writer, rows in tables.values():
-            if rows:
-                _write_row_group(writer, rows)
-
-
-def _write_row_group(writer: pq.ParquetWriter, rows: list[dict[str, Any]]) -> None:
-    writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
-    rows.clear()

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from fundoscope.errors import ConfigError, nearest
 from fundoscope.measure.calibre import SegmentWidth, segment_widths
 from fundoscope.measure.centreline import Centreline
 from fundoscope.measure.mask_folders import MaskSet
 from fundoscope.measure.survey import regions
-from fundoscope.measure.tables import whole
 from fundoscope.measure.vessel_readings import VesselMap
 from fundoscope.measure.zones import Region
+from fundoscope.tables import Columns, write_table
 
 PERCENTILES = (5, 25, 50, 75, 95)
-SEGMENTS = pa.schema(
-    [("photograph", pa.string()), ("of", pa.string()), ("segment", pa.int64())]
-    + [(f"{end}_{axis}", pa.float64()) for end in ("start", "end") for axis in ("row", "col")]
-    + [("length_px", pa.float64()), ("chord_px", pa.float64()), ("points", pa.int64())]
-    + [("width_mean_px", pa.float64()), ("width_sd_px", pa.float64())]
-    + [(f"width_p{share}_px", pa.float64()) for share in PERCENTILES]
-    + [("um_per_px", pa.float64()), ("scale", pa.string())]
-    + [(name, pa.list_(pa.float64())) for name in ("along_px", "width_px")]
-)
+SEGMENTS: Columns = {
+    "photograph": "text",
+    "of": "text",
+    "segment": "whole",
+    **{f"{end}_{axis}": "number" for end in ("start", "end") for axis in ("row", "col")},
+    "length_px": "number",
+    "chord_px": "number",
+    "points": "whole",
+    "width_mean_px": "number",
+    "width_sd_px": "number",
+    **{f"width_p{share}_px": "number" for share in PERCENTILES},
+    "um_per_px": "number",
+    "scale": "text",
+    "along_px": "numbers",
+    "width_px": "numbers",
+}
 """`of` is all, arteries or veins; `points` are those of the width's profile, which `along_px` and
 `width_px` hold: where on the segment, and how wide there."""
 
@@ -49,7 +51,7 @@ def segment_lines(masks: MaskSet) -> Iterator[dict[str, Any]]:
         if line is None:
             continue
         for nth, width in enumerate(segment_widths(line)):
-            row: dict[str, Any] = dict.fromkeys(SEGMENTS.names)
+            row: dict[str, Any] = dict.fromkeys(SEGMENTS)
             row |= {"photograph": masks.name, "of": of, "segment": nth} | _course(line, nth)
             if masks.scale is not None:
                 row |= {"um_per_px": masks.scale.um_per_px, "scale": str(masks.scale)}
@@ -91,40 +93,5 @@ def write_segments(photographs: Iterable[MaskSet], file: Path) -> int:
     ConfigError
         If the file's suffix is neither.
     """
-    writers = {".csv": _write_csv, ".parquet": _write_parquet}
-    suffix = file.suffix.lower()
-    if suffix not in writers:
-        raise ConfigError(
-            f"a table is written as {' or '.join(writers)}, not as {suffix or 'no suffix'!r}",
-            where=str(file),
-            mend=nearest(suffix, writers),
-        )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    groups = (list(segment_lines(masks)) for masks in photographs)
-    with whole(file) as partial:
-        return writers[suffix](groups, partial)
-
-
-def _write_csv(groups: Iterable[list[dict[str, Any]]], file: Path) -> int:
-    count = 0
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, SEGMENTS.names, lineterminator="\n")
-        writer.writeheader()
-        for lines in groups:
-            for line in lines:
-                profile = {
-                    name: json.dumps([round(value, 2) for value in line[name]])
-                    for name in ("along_px", "width_px")
-                }
-                writer.writerow(line | profile)
-            count += len(lines)
-    return count
-
-
-def _write_parquet(groups: Iterable[list[dict[str, Any]]], file: Path) -> int:
-    count = 0
-    with pq.ParquetWriter(file, SEGMENTS, compression="zstd") as writer:
-        for lines in groups:  # a row group for each photograph
-            writer.write_table(pa.Table.from_pylist(lines, schema=SEGMENTS))
-            count += len(lines)
-    return count
+    lines = (line for masks in photographs for line in segment_lines(masks))
+    return write_table(lines, SEGMENTS, file)

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from fundoscope.errors import ConfigError, nearest
 from fundoscope.measure.automorph_definitions import automorph_columns
 from fundoscope.measure.automorph_disc import Group
 from fundoscope.records import Measured, Unmeasured
+from fundoscope.tables import Columns, whole, write_table
 
 AUTOMORPH_TABLES: Mapping[Group, str] = {
     "macular": "Macular_Features.csv",
     "disc": "Disc_Features.csv",
 }
-TIDY = pa.schema(
-    [(column, pa.string()) for column in ("photograph", "name", "of", "where")]
-    + [("value", pa.float64())]
-    + [(column, pa.string()) for column in ("unit", "tool", "version", "scale")]
-    + [("repeatability", pa.float64()), ("reason", pa.string())]
-)
-ROW_GROUP_ROWS = 10_000
+TIDY: Columns = {
+    **dict.fromkeys(("photograph", "name", "of", "where"), "text"),
+    "value": "number",
+    **dict.fromkeys(("unit", "tool", "version", "scale"), "text"),
+    "repeatability": "number",
+    "reason": "text",
+}
 
 
 @dataclass(frozen=True)
@@ -80,59 +76,9 @@ def write_tidy(
     ConfigError
         If the file's suffix is neither.
     """
-    writers = {".csv": _write_csv, ".parquet": _write_parquet}
-    if file.suffix.lower() not in writers:
-        raise ConfigError(
-            f"a table is written as {' or '.join(writers)}, not as {file.suffix or 'no suffix'!r}",
-            where=str(file),
-            mend=nearest(file.suffix.lower(), writers),
-        )
-    file.parent.mkdir(parents=True, exist_ok=True)
     lines = (_line(name, value) for name, values in measurements for value in values)
-    with whole(file) as partial:
-        return writers[file.suffix.lower()](lines, partial)
-
-
-@contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; take the file's own when all went well."""
-    partial = file.with_name(f".{file.name}.part")
-    try:
-        yield partial
-        with partial.open("rb+") as written:
-            os.fsync(written.fileno())
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    return write_table(lines, TIDY, file)
 
 
 def _line(photograph: str, value: Measured | Unmeasured) -> dict[str, Any]:
-    line = dict.fromkeys(TIDY.names) | {"photograph": photograph}
-    for column in TIDY.names[1:]:
-        line[column] = getattr(value, column, None)
-    return line
-
-
-def _write_csv(lines: Iterable[dict[str, Any]], file: Path) -> int:
-    count = 0
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, TIDY.names, lineterminator="\n")
-        writer.writeheader()
-        for line in lines:
-            writer.writerow(line)
-            count += 1
-    return count
-
-
-def _write_parquet(lines: Iterable[dict[str, Any]], file: Path) -> int:
-    count, group = 0, []
-    with pq.ParquetWriter(file, TIDY, compression="zstd") as writer:
-        for line in lines:
-            group.append(line)
-            count += 1
-            if len(group) == ROW_GROUP_ROWS:
-                writer.write_table(pa.Table.from_pylist(group, schema=TIDY))
-                group = []
-        if group or not count:
-            writer.write_table(pa.Table.from_pylist(group, schema=TIDY))
-    return count
+    return {column: getattr(value, column, None) for column in TIDY} | {"photograph": photograph}

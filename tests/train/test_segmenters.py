@@ -65,7 +65,9 @@ def drawn(monkeypatch):
 
 
 def config(run: Path, steps: int, **changes) -> SegmenterConfig:
-    return SegmenterConfig("bars", run, run, steps, keep_every_steps=2, score_every_steps=200, **changes)
+    return SegmenterConfig(
+        "bars", run, run, steps, keep_every_steps=2, score_every_steps=200, **changes
+    )
 
 
 def test_an_outliner_learns_bars_and_ships_as_it_was_scored(drawn, tmp_path) -> None:
