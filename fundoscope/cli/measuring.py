@@ -61,6 +61,10 @@ def measure(
     keep_masks: Annotated[
         Path | None, typer.Option(help="Photographs: folder to keep their masks in.")
     ] = None,
+    segments: Annotated[
+        Path | None,
+        typer.Option(help="A second table: every vessel segment, its length and widths."),
+    ] = None,
     jobs: Jobs = CORES,
 ) -> None:
     """Measure vessels, disc and lesions: calibres, tortuosity, dimension, ratios, counts.
@@ -90,6 +94,8 @@ def measure(
             photographs, output, _scale(mm_per_px, field_deg, disc_scale), repeats, overlay,
             keep_masks, jobs,
         )  # fmt: skip
+        if segments is not None:
+            _write_segments(keep_masks, segments)
         return
     if field_deg is not None or disc_scale or keep_masks is not None:
         raise ConfigError(
@@ -97,6 +103,8 @@ def measure(
             mend="give --mm-per-px with masks",
         )
     _measure_masks(masks, output, definitions, mm_per_px, repeats, overlay, jobs)
+    if segments is not None:
+        _write_segments(masks, segments)
 
 
 def _measure_photographs(
@@ -148,6 +156,19 @@ def _measure_masks(
                 masks, output, scale=scale, repeats=repeats, jobs=jobs, overlays=overlay
             )
     out.print(f"{count:,} photographs measured: {output}")
+
+
+def _write_segments(masks: Path | None, segments: Path) -> None:
+    from fundoscope.measure.mask_folders import read_mask_folder
+    from fundoscope.measure.segment_table import write_segments
+
+    if masks is None:
+        raise ConfigError(
+            "--segments wants masks, and none were kept", mend="add --keep-masks FOLDER"
+        )
+    with counting("segments"):
+        count = write_segments(read_mask_folder(masks), segments)
+    out.print(f"{count:,} vessel segments: {segments}")
 
 
 def _scale(mm_per_px: float | None, field_deg: float | None, disc_scale: bool) -> ScaleOf:
