@@ -152,7 +152,8 @@ class _Graph:
         left[order] = False
         self.ring_from = int(starts.sum())
         if left.any():
-            whole = csr_matrix(self._compressed(links))
+            size = len(self.bones)  # the last pixels may touch none: they would not count
+            whole = csr_matrix(self._compressed(links), (size, size))
             _, label = connected_components(whole, directed=False)
             pixels = np.flatnonzero(left)
             _, entry = np.unique(label[pixels], return_index=True)

@@ -45,6 +45,12 @@ def test_a_ring_is_one_closed_path() -> None:
     assert line.length_px.sum() == pytest.approx(2 * np.pi * 40, rel=0.01)
 
 
+def test_a_ring_above_a_pixel_that_touches_nothing_is_still_a_ring() -> None:
+    mask = np.pad(draw_arc(40, 360, 7), ((0, 20), (0, 0)))
+    mask[-3, 20] = True  # the last pixel of the skeleton
+    assert pixel_paths(mask).closed.sum() == 1
+
+
 def test_a_fork_has_one_junction_and_three_free_ends() -> None:
     line = centreline(draw_fork(70, 8))
     assert line.degree().tolist() == [3]
