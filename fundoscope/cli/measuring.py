@@ -185,4 +185,4 @@ def _scale(mm_per_px: float | None, field_deg: float | None, disc_scale: bool) -
         return partial(perceived.given_scale, scale=scale_from_user(mm_per_px))
     if field_deg is not None:
         return partial(perceived.scale_by_field, degrees_across=field_deg)
-    return perceived.scale_by_disc if disc_scale else perceived.no_scale
+    return perceived.scale_by_disc if disc_scale else perceived.stated_scale

@@ -21,11 +21,13 @@ from fundoscope.processes import mapped
 from fundoscope.records import Measured, Unmeasured
 
 ScaleOf = Callable[[Perceived], Scale | None]
-"""How a photograph gets its scale; see `given_scale`, `scale_by_field`, `scale_by_disc`."""
+"""How a photograph gets its scale: `stated_scale`, `given_scale`, `scale_by_field` and the like."""
 
 
-def no_scale(found: Perceived) -> None:
-    """Give no scale: widths stay in pixels, lengths in disc diameters."""
+def stated_scale(found: Perceived) -> Scale | None:
+    """Return the scale that the file states, as DICOM may; without one widths stay in pixels."""
+    stated = found.file_facts.mm_per_px
+    return None if stated is None else Scale(stated, "from the DICOM file")
 
 
 def given_scale(found: Perceived, scale: Scale) -> Scale:
@@ -71,7 +73,7 @@ def measure_photographs(
     photographs: Sequence[Path],
     out: Path,
     *,
-    scale_of: ScaleOf = no_scale,
+    scale_of: ScaleOf = stated_scale,
     repeats: int = 0,
     jobs: int = 1,
     overlays: Path | None = None,

@@ -16,6 +16,7 @@ from fundoscope.read.originals import photographs_of
 from fundoscope.read.photographs import left_unmatched
 from fundoscope.read.sources import SourceRequest, sources
 from fundoscope.records import (
+    Eye,
     Finding,
     Grade,
     LeftOut,
@@ -88,7 +89,7 @@ def _record(dataset: str, file: str, masks: MaskSet, row: Row, max_boxes: int) -
     lesions, totals = _lesions(masks, max_boxes)
     box = mask_box(masks.disc) if masks.disc is not None else None
     return Record(
-        photograph=Photograph(dataset, "all", masks.name, file),
+        photograph=Photograph(dataset, "all", masks.name, file, eye=_eye(row)),
         grades=tuple(_quality(row)),
         findings=tuple(_suspected(row)),
         lesions=lesions,
@@ -97,6 +98,14 @@ def _record(dataset: str, file: str, masks: MaskSet, row: Row, max_boxes: int) -
         measurements=survey(masks),
         origin=(row.origin,),
     )
+
+
+def _eye(row: Row) -> Eye | None:
+    """Return which eye the photograph's file stated, if it did."""
+    word = row.text_or_none("eye")
+    if word is None or word == "left" or word == "right":
+        return word  # type: ignore[return-value]
+    raise row.error("eye", "left, right or nothing")
 
 
 def _quality(row: Row) -> Iterator[Grade]:

@@ -22,7 +22,7 @@ from fundoscope.processes import mapped
 TABLE = "photographs.csv"
 Row = Mapping[str, str | int | float]
 _COLUMNS = (
-    *("photograph", "refused", "width_px", "height_px", "kind"),
+    *("photograph", "refused", "width_px", "height_px", "eye", "mm_per_px", "kind"),
     *("quality", "quality_reasons", "p_good", "p_usable", "p_reject"),
     *("disc_row", "disc_col", "fovea_row", "fovea_col"),
     *(f"{kind}_certainty" for kind in LESION_KINDS),
@@ -142,6 +142,8 @@ def row_of(found: Perceived) -> Row:
         "refused": found.refused,
         "width_px": width,
         "height_px": height,
+        "eye": found.file_facts.eye or "",
+        "mm_per_px": found.file_facts.mm_per_px or "",
         "kind": found.kind,
         "quality": quality.grade,
         "quality_reasons": " ".join(quality.reasons),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -14,11 +14,13 @@ from fundoscope.perceive.lesions import Lesions, find_lesions
 from fundoscope.perceive.quality import Quality, judge_quality
 from fundoscope.perceive.vessels import Vessels, find_vessels
 from fundoscope.perceive.views import View
+from fundoscope.read.dicom import DICOM_HEAD_BYTES, DicomFacts, dicom_facts, is_dicom
 from fundoscope.read.photographs import read_pixels
 
 Kind = Literal[
     "macula_centred", "disc_centred", "other_field", "ultra_wide", "not_a_fundus_photograph"
 ]
+NOTHING_STATED = DicomFacts()
 CENTRED_WITHIN = 0.35
 """Of the field's radius: how far from its middle the fovea or the disc may lie."""
 
@@ -37,6 +39,8 @@ class Perceived:
     disc_cup: DiscCup | None = None
     lesions: Lesions | None = None
     conditions: Conditions | None = None
+    file_facts: DicomFacts = NOTHING_STATED
+    """What the file itself states of eye and scale; only DICOM does."""
     refused: str = ""
     """Why nothing may be measured in it; empty where it may. Its outlines are there to be looked
     at all the same, unless it is no fundus photograph."""
@@ -57,7 +61,14 @@ def perceive_photograph(photograph: Path, *, mirrored: bool = False) -> Perceive
     PhotographError
         If the file is missing, broken, too large or no image.
     """
-    return perceive_view(photograph.stem, View(read_pixels(photograph)), mirrored=mirrored)
+    found = perceive_view(photograph.stem, View(read_pixels(photograph)), mirrored=mirrored)
+    return replace(found, file_facts=_facts_of(photograph))
+
+
+def _facts_of(photograph: Path) -> DicomFacts:
+    with photograph.open("rb") as stream:
+        stated = is_dicom(stream.read(DICOM_HEAD_BYTES))
+    return dicom_facts(photograph) if stated else NOTHING_STATED
 
 
 def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived:

@@ -221,7 +221,7 @@ VESSELS = OutlinerTask(
     parts=("vessel", "artery", "vein"),
     field_px=768,
     prepare=_vessel_examples,
-    draw=Draw(crop_px=384, detail=768 / VESSEL_CACHE_PX, parts=3, cameras_alike=0.35),
+    draw=Draw(crop_px=384, detail=768 / VESSEL_CACHE_PX, parts=3, cameras_alike=0.5),
     widths=(32, 48, 96, 144, 192),
     channels=3,
     batch=4,

@@ -18,7 +18,7 @@ from fundoscope.measure.scale import mm_per_degree
 from fundoscope.perceive.disc import DiscCup
 from fundoscope.perceive.field import Field
 from fundoscope.perceive.perceiving import Perceived, perceive_photograph
-from fundoscope.phantoms import write_phantoms
+from fundoscope.phantoms import draw_phantom, write_phantoms
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +91,38 @@ def test_without_a_disc_its_quantities_have_a_reason(found) -> None:
     masks = masks_of(replace(found, disc_cup=None))
     assert masks.disc is not None
     assert not masks.disc.any()
+
+
+def test_a_dicom_file_brings_its_own_scale_and_eye(tmp_path) -> None:
+    pytest.importorskip("pydicom")
+    file = _dicom(tmp_path / "eye.dcm", mm_per_px=0.012)
+    measure_photographs([file], tmp_path / "t.csv")
+    told = [row for row in rows(tmp_path / "t.csv") if row["unit"] == "um"]
+    assert {row["scale"].split(";")[0] for row in told} == {"0.012 mm/px from the DICOM file"}
+    assert perceive_photograph(file).file_facts.eye == "left"
+
+
+def _dicom(file: Path, mm_per_px: float) -> Path:
+    """A phantom as an ophthalmic photograph in DICOM."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    pixels = draw_phantom(5, 512).photograph
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    written = Dataset()
+    written.file_meta = meta
+    written.SOPClassUID = meta.MediaStorageSOPClassUID
+    written.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    written.Rows, written.Columns = pixels.shape[:2]
+    written.SamplesPerPixel, written.PlanarConfiguration = 3, 0
+    written.PhotometricInterpretation = "RGB"
+    written.BitsAllocated, written.BitsStored, written.HighBit = 8, 8, 7
+    written.PixelRepresentation = 0
+    written.PixelSpacing = [mm_per_px, mm_per_px]
+    written.ImageLaterality = "L"
+    written.PixelData = pixels.tobytes()
+    written.save_as(file, enforce_file_format=True)
+    return file
