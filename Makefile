@@ -15,6 +15,10 @@ DEMO ?= demo
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
+.venv/torch: .venv/test # what the tests of training need; they skip without it
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 onnx scikit-learn
+	@touch $@
+
 .venv/docs: .venv/core
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@

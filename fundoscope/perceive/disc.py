@@ -53,7 +53,8 @@ def find_places(view: View) -> Places:
     said *= frame.cut(view.inside)
     thresholds = network.manifest["thresholds"]
     disc, across, disc_certainty = disc_place(said[0], thresholds["disc"])
-    fovea, fovea_certainty = _peak(said[1], thresholds["fovea"])
+    # half: the place is right long before the outline of a spot without an edge is
+    fovea, fovea_certainty = _peak(said[1], thresholds["fovea"] / 2)
     return Places(
         disc=frame.point_back(*disc) if disc else None,
         disc_across_px=across / frame.scale,

@@ -59,7 +59,7 @@ def find_vessels(view: View, *, mirrored: bool = False) -> Vessels:
     crossing = (said[1] >= 0.5) & (said[2] >= 0.5)
     layers = np.dstack(
         [
-            said[0] * np.where(found, 1, 0.999 * thresholds["vessel"] / np.maximum(said[0], 1e-6)),
+            np.where(found, said[0], np.minimum(said[0], 0.999 * thresholds["vessel"])),  # specks
             (found & ((arteriness > 0) | crossing)).astype(np.float32),
             (found & ((arteriness <= 0) | crossing)).astype(np.float32),
             said[1],

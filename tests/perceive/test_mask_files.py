@@ -139,3 +139,10 @@ def test_killed_and_called_again_it_ends_as_if_never_killed(photographs, seen, t
         for photograph in photographs:
             name = f"{folder}/{photograph.stem}.png"
             assert (tmp_path / name).read_bytes() == (seen / name).read_bytes(), name
+
+
+def test_probabilities_rank_pixels_below_the_threshold_too(photographs) -> None:
+    found = perceive_photograph(photographs[0])
+    assert found.vessels is not None
+    below = found.vessels.vessel_probability[found.view.inside & ~found.vessels.vessels]
+    assert len(np.unique(np.round(below, 3))) > 50
