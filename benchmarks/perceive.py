@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fundoscope.perceive.disc import find_places, outline_disc
+from fundoscope.perceive.disc import Places, find_places, outline_disc
 from fundoscope.perceive.lesions import LESION_KINDS, find_lesions
 from fundoscope.perceive.runtime import model
 from fundoscope.perceive.vessels import find_vessels
@@ -103,13 +103,17 @@ def _vessel_row(path: Path, folder: str) -> tuple[float, float, float, float]:
     return dice(found.vessels, true), arteries, veins, area
 
 
+def _places(view: View) -> Places:
+    return find_places(view, find_vessels(view).vessels)
+
+
 def score_disc() -> None:
     print("disc: Dice on full frames; not found counts as 0")
     for folder in ("IDRiD", "IDRiD_1024", "DRIONS"):
         values = []
         for path in held_out(folder):
             view = View(read_pixels(path))
-            outlined = outline_disc(view, find_places(view))
+            outlined = outline_disc(view, _places(view))
             if folder == "DRIONS":
                 true = read_mask(mask_of(path, "disc"))
             else:
@@ -120,7 +124,7 @@ def score_disc() -> None:
     for path in held_out("DrishtiGS_crops"):
         codes = read_coded_mask(mask_of(path, "disc_cup"))
         view = View(read_pixels(path))
-        outlined = outline_disc(view, find_places(view))
+        outlined = outline_disc(view, _places(view))
         values.append(dice(outlined.cup, codes == 2) if outlined else 0.0)
     print(f"  DrishtiGS_crops cup: {interval(values)}")
 
@@ -133,7 +137,7 @@ def score_fovea() -> None:
         for row in (row for row in rows if row["dataset"] == folder):
             path = next((DATA / folder / "images").glob(f"{row['photograph']}.*"))
             view = View(read_pixels(path))
-            places = find_places(view)
+            places = _places(view)
             height, width = view.shape
             true = float(row["y_fraction"]) * height, float(row["x_fraction"]) * width
             found = places.fovea or (1e9, 1e9)
@@ -188,7 +192,7 @@ def _print_other_camera() -> None:
 
 def _lesions(path: Path):
     view = View(read_pixels(path))
-    outlined = outline_disc(view, find_places(view))
+    outlined = outline_disc(view, _places(view))
     return find_lesions(view, outlined.disc if outlined else None)
 
 

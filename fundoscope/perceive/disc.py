@@ -20,6 +20,11 @@ CLOSE_DISCS = 3.2
 _DISC_OF_FIELD = 1 / 7
 """A disc's usual width, of a 45 degree field: where the outline in the field is too ragged."""
 
+_RIVAL_SHARE = 0.4
+"""Weight of a piece, of the heaviest, from which it may be the disc as well."""
+_CROP_SHARES = (0.03, 0.45)
+"""What a disc covers of a crop that was made round it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Places:
@@ -45,14 +50,22 @@ class DiscCup:
     cup_probability: Probability
 
 
-def find_places(view: View) -> Places:
-    """Return where the disc and the fovea are."""
+def find_places(view: View, vessels: Mask | None = None) -> Places:
+    """Return where the disc and the fovea are.
+
+    Parameters
+    ----------
+    view : View
+    vessels : bool array, shape (H, W), optional
+        Where two places look like a disc, such as a plaque of exudate, the one with vessels is it.
+    """
     network = model("places")
     frame = view.frame(network.manifest["input"]["field_px"])
     said = network.run(standardised(view.lit_and_coloured(frame)))[0][0]
     said *= frame.cut(view.inside)
     thresholds = network.manifest["thresholds"]
-    disc, across, disc_certainty = disc_place(said[0], thresholds["disc"])
+    seen_vessels = None if vessels is None else frame.cut(vessels.astype(np.float32))
+    disc, across, disc_certainty = disc_place(said[0], thresholds["disc"], seen_vessels)
     # half: the place is right long before the outline of a spot without an edge is
     fovea, fovea_certainty = _peak(said[1], thresholds["fovea"] / 2)
     return Places(
@@ -65,16 +78,23 @@ def find_places(view: View) -> Places:
 
 
 def outline_disc(view: View, places: Places) -> DiscCup | None:
-    """Return the outlines of disc and cup; None where no disc was found."""
+    """Return the outlines of disc and cup; None where no disc was found.
+
+    A picture without a dark border may be a crop made round the disc: then it is looked at whole.
+    """
+    if view.field.whole_frame:
+        height, width = view.shape
+        crop = _outlined(view, (height / 2, width / 2), float(max(height, width)))
+        if crop and _CROP_SHARES[0] <= crop.disc.mean() <= _CROP_SHARES[1]:
+            return crop
     if places.disc is None:
         return None
+    return _outlined(view, places.disc, CLOSE_DISCS * places.disc_across_px)
+
+
+def _outlined(view: View, centre: tuple[float, float], side: float) -> DiscCup | None:
     network = model("disc_cup")
-    frame = frame_round(
-        places.disc,
-        CLOSE_DISCS * places.disc_across_px,
-        view.shape,
-        network.manifest["input"]["frame_px"],
-    )
+    frame = frame_round(centre, side, view.shape, network.manifest["input"]["frame_px"])
     said = network.run(standardised(close_picture(frame.cut(view.pixels))))[0][0]
     thresholds = network.manifest["thresholds"]
     disc = _one_round_piece(said[0] >= thresholds["disc"])
@@ -101,22 +121,42 @@ def _back(frame: Frame, disc: Mask, cup: Mask, said: Probability) -> DiscCup:
 
 
 def disc_place(
-    probability: Probability, threshold: float
+    probability: Probability, threshold: float, vessels: Probability | None = None
 ) -> tuple[tuple[float, float] | None, float, float]:
-    """Return centre, diameter and certainty of the likeliest piece, in pixels of the frame."""
+    """Return centre, diameter and certainty of the likeliest piece, in pixels of the frame.
+
+    Parameters
+    ----------
+    probability, vessels : shape (N, N)
+        Of the disc; the share of vessels in each pixel, where it is known.
+    """
     certainty = float(probability.max())
     usual = _DISC_OF_FIELD * probability.shape[1]
     if certainty < threshold:
         return None, usual, certainty
     count, labels = cv2.connectedComponents((probability >= threshold / 2).astype(np.uint8))
-    weight = np.bincount(labels.ravel(), probability.ravel(), count)
-    weight[0] = 0
-    piece = labels == int(weight.argmax())
+    piece = labels == _likeliest(labels, count, probability, vessels)
     rows, cols = np.nonzero(piece)
     shares = probability[rows, cols]
     across = 2 * float(np.sqrt(piece.sum() / np.pi))
     centre = (float(np.average(rows, weights=shares)), float(np.average(cols, weights=shares)))
     return centre, float(np.clip(across, 0.35 * usual, 2.2 * usual)), certainty
+
+
+def _likeliest(
+    labels: npt.NDArray[np.int32],
+    count: int,
+    probability: Probability,
+    vessels: Probability | None,
+) -> int:
+    """Return the label of the heaviest piece; where others are nearly as heavy, vessels decide."""
+    weight = np.bincount(labels.ravel(), probability.ravel(), count)
+    weight[0] = 0
+    if vessels is not None:
+        covered = np.bincount(labels.ravel(), vessels.ravel(), count) / np.bincount(labels.ravel())
+        weight[weight < _RIVAL_SHARE * weight.max()] = 0
+        weight = np.where(weight > 0, covered + 0.05 * weight / weight.max(), 0)
+    return int(weight.argmax())
 
 
 def _peak(probability: Probability, threshold: float) -> tuple[tuple[float, float] | None, float]:

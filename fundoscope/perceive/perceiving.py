@@ -77,14 +77,15 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
     refused = _why_not(quality)
     if quality.kind == "not_a_fundus_photograph":
         return Perceived(name, view, quality, "not_a_fundus_photograph", refused=refused)
-    places = find_places(view)
+    vessels = find_vessels(view, mirrored=mirrored)
+    places = find_places(view, vessels.vessels)
     disc_cup = outline_disc(view, places)
     return Perceived(
         name=name,
         view=view,
         quality=quality,
         kind="ultra_wide" if quality.kind == "ultra_wide" else _centred_on(view.field, places),
-        vessels=find_vessels(view, mirrored=mirrored),
+        vessels=vessels,
         places=places,
         disc_cup=disc_cup,
         lesions=find_lesions(view, disc_cup.disc if disc_cup else None),
