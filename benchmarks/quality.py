@@ -4,7 +4,8 @@ python benchmarks/quality.py [DATA]
 
 DATA is, unless given, FUNDOSCOPE_DATA, or shared/data beside the repository.
 
-Patients of even number were looked at while the spoilings were drawn; odd ones were not.
+Patients of even number were looked at while the spoilings were drawn and the thresholds of `good`
+and `ultra_wide` were chosen; odd ones were not.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fundoscope.perceive.field import find_field
+from fundoscope.perceive.disc import find_places, outline_disc
+from fundoscope.perceive.perceiving import kind_of
 from fundoscope.perceive.quality import Quality, judge_quality
+from fundoscope.perceive.views import View
 from fundoscope.read.photographs import read_pixels
 from fundoscope.train.agreement import quadratic_kappa, with_interval
 
@@ -32,7 +35,7 @@ def main(data: Path) -> None:
     said = [_judged(files[row["photograph"]]) for row in rows]
     odd = np.array([int(row["photograph"].split("_")[0]) % 2 == 1 for row in rows])
     true = np.array([GRADES.index(row["quality"]) for row in rows])
-    grade = np.array([GRADES.index(quality.grade) for quality in said])
+    grade = np.array([GRADES.index(quality.grade) for quality, _ in said])
     for name, some in (("all", odd | True), ("not looked at", odd), ("looked at", ~odd)):
         found = with_interval(quadratic_kappa, true[some], grade[some])
         print(f"quadratic kappa, {name}: {found['value']} {found['interval_95']} n={found['n']}")
@@ -43,20 +46,23 @@ def main(data: Path) -> None:
     _print_wide(rows, said, odd)
 
 
-def _judged(path: Path) -> Quality:
-    pixels = read_pixels(path)
-    return judge_quality(pixels, find_field(pixels))
+def _judged(path: Path) -> tuple[Quality, str]:
+    view = View(read_pixels(path))
+    quality, places = judge_quality(view.pixels, view.field), find_places(view)
+    return quality, kind_of(view, quality, places, outline_disc(view, places))
 
 
-def _print_wide(rows: list[dict[str, str]], said: list[Quality], odd: np.ndarray) -> None:
+def _print_wide(
+    rows: list[dict[str, str]], said: list[tuple[Quality, str]], odd: np.ndarray
+) -> None:
     wide = np.array([row["wide_field"] == "1" for row in rows])
-    told = np.array([quality.kind == "ultra_wide" for quality in said])
+    kinds = [kind for _, kind in said]
+    told = np.array([kind == "ultra_wide" for kind in kinds])
     for name, some in (("all", odd | True), ("not looked at", odd)):
         print(
             f"ultra-wide, {name}: sensitivity {told[some & wide].sum()}/{(some & wide).sum()}, "
             f"specificity {(~told[some & ~wide]).sum()}/{(some & ~wide).sum()}"
         )
-    kinds = [quality.kind for quality in said]
     print(f"called no fundus photograph: {kinds.count('not_a_fundus_photograph')}/{len(kinds)}")
 
 

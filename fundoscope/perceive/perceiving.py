@@ -23,6 +23,10 @@ Kind = Literal[
 NOTHING_STATED = DicomFacts()
 CENTRED_WITHIN = 0.35
 """Of the field's radius: how far from its middle the fovea or the disc may lie."""
+SMALL_DISC = 0.09
+"""Width of a disc, of the field's: 7 degrees of 78."""
+NEAR_FOVEA = 0.22
+"""Distance of the fovea from the disc, of the field's width: 16 degrees of 73."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +78,18 @@ def _facts_of(photograph: Path) -> DicomFacts:
 def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived:
     """Return what is seen in a photograph that is already read; see `perceive_photograph`."""
     quality = judge_quality(view.pixels, view.field)
-    refused = _why_not(quality)
     if quality.kind == "not_a_fundus_photograph":
-        return Perceived(name, view, quality, "not_a_fundus_photograph", refused=refused)
+        return Perceived(name, view, quality, quality.kind, refused=_why_not(quality, quality.kind))
     vessels = find_vessels(view, mirrored=mirrored)
     places = find_places(view, vessels.vessels)
     disc_cup = outline_disc(view, places)
+    kind = kind_of(view, quality, places, disc_cup)
+    refused = _why_not(quality, kind)
     return Perceived(
         name=name,
         view=view,
         quality=quality,
-        kind="ultra_wide" if quality.kind == "ultra_wide" else _centred_on(view.field, places),
+        kind=kind,
         vessels=vessels,
         places=places,
         disc_cup=disc_cup,
@@ -92,6 +97,23 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
         conditions=None if refused else judge_conditions(view),
         refused=refused,
     )
+
+
+def kind_of(view: View, quality: Quality, places: Places, disc_cup: DiscCup | None) -> Kind:
+    """Return what kind of picture it is; ultra-wide by its looks, or because the eye is small.
+
+    A disc is about 7 degrees wide, and the fovea 16 degrees from it: in a field of 75 degrees or
+    more the disc is narrower than `SMALL_DISC` of it, and the fovea nearer than `NEAR_FOVEA`.
+    """
+    across = 2 * view.field.radius_px
+    small = near = False
+    if disc_cup is not None and not view.field.whole_frame:
+        small = 2 * math.sqrt(float(disc_cup.disc.sum()) / math.pi) < SMALL_DISC * across
+    if places.disc and places.fovea:
+        near = math.dist(places.disc, places.fovea) < NEAR_FOVEA * across
+    if quality.kind == "ultra_wide" or small or near:
+        return "ultra_wide"
+    return _centred_on(view.field, places)
 
 
 def _centred_on(field: Field, places: Places) -> Kind:
@@ -105,12 +127,12 @@ def _centred_on(field: Field, places: Places) -> Kind:
     return cast(Kind, nearest) if nearest and far[nearest] <= CENTRED_WITHIN else "other_field"
 
 
-def _why_not(quality: Quality) -> str:
+def _why_not(quality: Quality, kind: Kind) -> str:
     """Return why nothing may be measured in such a photograph, or nothing."""
-    if quality.kind == "not_a_fundus_photograph":
+    if kind == "not_a_fundus_photograph":
         return "this is not a fundus photograph"
     if quality.grade == "reject":
         return f"the photograph is too poor to be judged: {', '.join(quality.reasons)}"
-    if quality.kind == "ultra_wide":
+    if kind == "ultra_wide":
         return "it is defined for a field of 30 to 60 degrees; this photograph is ultra-wide"
     return ""

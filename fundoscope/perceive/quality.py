@@ -28,7 +28,7 @@ class Quality:
     """How good one photograph is, why not better, and what it is of."""
 
     grade: Grade
-    """The middle one: at least half of the probability lies at it or better, and at or worse."""
+    """Good only where that is probable enough, reject where it is likelier than not."""
     probabilities: Mapping[str, float]
     """By grade; they sum to 1."""
     reasons: tuple[str, ...]
@@ -56,9 +56,11 @@ def judge_quality(pixels: Pixels, field: Field) -> Quality:
         dict(zip(outputs[name], map(float, values[0]), strict=True))
         for name, values in zip(("severities", "quality", "kind"), said, strict=True)
     )
-    grade = cast(Grade, _middle(grades))
+    grade = _grade(grades, network.manifest["good_from"])
     reasons = () if grade == "good" else _reasons(severities, network.manifest["reason_from"])
     kind = cast(Kind, max(kinds, key=lambda name: kinds[name]))
+    if kind == "retina" and kinds["ultra_wide"] >= network.manifest["ultra_wide_from"]:
+        kind = "ultra_wide"
     return Quality(grade, grades, reasons, severities, kind, kinds)
 
 
@@ -78,10 +80,11 @@ def quality_picture(cut: Pixels) -> npt.NDArray[np.uint8]:
     return np.dstack([cut, np.clip(128 + 300 * contrast, 0, 255).astype(np.uint8)])
 
 
-def _middle(probabilities: Mapping[str, float]) -> str:
-    """Return the grade at which the probability, from good to reject, passes one half."""
-    passed = np.cumsum(list(probabilities.values())) >= 0.5
-    return list(probabilities)[int(np.argmax(passed))]
+def _grade(probabilities: Mapping[str, float], good_from: float) -> Grade:
+    """Return good only where that is probable enough, reject where it is likelier than not."""
+    if probabilities["good"] >= good_from:
+        return "good"
+    return "reject" if probabilities["reject"] >= 0.5 else "usable"
 
 
 def _reasons(severities: Mapping[str, float], least: float) -> tuple[str, ...]:

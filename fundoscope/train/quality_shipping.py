@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -31,13 +32,14 @@ from fundoscope.train.quality import (
     WIDTHS,
     QualityConfig,
     logits_of,
-    middle_grades,
     new_judge,
     pools,
 )
 from fundoscope.train.quality_pictures import GOOD_BELOW, GRADES, REASONS
 from fundoscope.train.quality_pool import LICENCES, PICTURE_PX, Pool, Source, by_eye
 
+GOOD_FROM, ULTRA_WIDE_FROM = 0.75, 0.12
+"""Least probabilities, chosen on the frames that the manifest names."""
 _WARMTHS = np.exp(np.linspace(-1.2, 1.2, 49))
 
 
@@ -117,6 +119,9 @@ def _manifest(
         },
         "outputs": {"severities": list(REASONS), "quality": list(GRADES), "kind": list(KINDS)},
         "reason_from": GOOD_BELOW,
+        "good_from": GOOD_FROM,
+        "ultra_wide_from": ULTRA_WIDE_FROM,
+        "chosen_on": "UNAM frames, graded by eye, of patients of even number",
         "temperatures": asdict(warmths),
         "trained_on": [
             {"set": name, "photographs": learned, "licence": LICENCES[name]}
@@ -135,7 +140,7 @@ def _manifest(
 def _scores_apart(network: Judge, apart: Pool) -> dict[str, Any]:
     severities, grades, kinds = (part.numpy() for part in logits_of(network, apart))
     drawn = ~np.isnan(apart.grades[:, 0]) & ~apart.real
-    said = middle_grades(np.exp(grades))
+    said = shipped_grades(torch.softmax(torch.from_numpy(grades), dim=1).numpy())
     true = apart.grades.argmax(axis=1)
     off = np.abs(1 / (1 + np.exp(-severities)) - apart.severities)[drawn]
     return {
@@ -177,4 +182,10 @@ def said_grade(network: Judge, pixels: Pixels) -> int:
     """Return the index of the grade that the network gives a photograph."""
     frame = frame_of_field(find_field(pixels), pixels.shape[:2], PICTURE_PX)
     logits = network(torch.from_numpy(standardised(quality_picture(frame.cut(pixels)))))
-    return int(middle_grades(torch.softmax(logits.split(ANSWERS, dim=1)[1], dim=1).numpy())[0])
+    return int(shipped_grades(torch.softmax(logits.split(ANSWERS, dim=1)[1], dim=1).numpy())[0])
+
+
+def shipped_grades(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Return the index of the grade, as `perceive.quality` decides it, of rows (n, 3)."""
+    good, reject = probabilities[:, 0] >= GOOD_FROM, probabilities[:, 2] >= 0.5
+    return np.where(good, 0, np.where(reject, 2, 1))
