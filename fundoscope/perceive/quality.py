@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -58,8 +58,10 @@ def judge_quality(pixels: Pixels, field: Field) -> Quality:
     )
     grade = _grade(grades, network.manifest["good_from"])
     reasons = () if grade == "good" else _reasons(severities, network.manifest["reason_from"])
-    kind = cast(Kind, max(kinds, key=lambda name: kinds[name]))
-    if kind == "retina" and kinds["ultra_wide"] >= network.manifest["ultra_wide_from"]:
+    kind: Kind = "retina"
+    if kinds["not_a_fundus_photograph"] >= network.manifest["not_a_fundus_photograph_from"]:
+        kind = "not_a_fundus_photograph"
+    elif kinds["ultra_wide"] >= network.manifest["ultra_wide_from"]:
         kind = "ultra_wide"
     return Quality(grade, grades, reasons, severities, kind, kinds)
 

@@ -38,7 +38,7 @@ from fundoscope.train.quality import (
 from fundoscope.train.quality_pictures import GOOD_BELOW, GRADES, REASONS
 from fundoscope.train.quality_pool import LICENCES, PICTURE_PX, Pool, Source, by_eye
 
-GOOD_FROM, ULTRA_WIDE_FROM = 0.75, 0.12
+GOOD_FROM, ULTRA_WIDE_FROM, NO_FUNDUS_FROM = 0.75, 0.12, 0.2
 """Least probabilities, chosen on the frames that the manifest names."""
 _WARMTHS = np.exp(np.linspace(-1.2, 1.2, 49))
 
@@ -121,6 +121,7 @@ def _manifest(
         "reason_from": GOOD_BELOW,
         "good_from": GOOD_FROM,
         "ultra_wide_from": ULTRA_WIDE_FROM,
+        "not_a_fundus_photograph_from": NO_FUNDUS_FROM,
         "chosen_on": "UNAM frames, graded by eye, of patients of even number",
         "temperatures": asdict(warmths),
         "trained_on": [
