@@ -39,6 +39,8 @@ class OutlinerTask:
     held_out: Callable[[Example], bool]
     """Which photographs are never learned from, so that scores are honest."""
     licence: str
+    rarity: tuple[float, ...] = ()
+    """How much more a pixel of each part counts than one beside it; empty: all alike."""
 
 
 def _every(name: str, share: int) -> bool:
@@ -233,12 +235,13 @@ LESIONS = OutlinerTask(
     parts=("microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate"),
     field_px=1024,
     prepare=_lesion_examples,
-    draw=Draw(crop_px=384, detail=1.0, parts=4, sought=0.65, cameras_alike=0.3),
+    draw=Draw(crop_px=256, detail=1.0, parts=4, sought=0.75, cameras_alike=0.3),
     widths=(32, 48, 96, 144, 192),
     channels=6,
-    batch=4,
+    batch=8,
     held_out=lambda e: _every(e.name, 5),
     licence="CC BY 4.0",
+    rarity=(8.0, 3.0, 2.0, 3.0),
 )
 DISC_PLACES = OutlinerTask(
     name="disc_places",

@@ -75,7 +75,7 @@ def train_segmenter(config: SegmenterConfig, progress: Callable[[int], None] | N
         losses.append(
             learner.learn(
                 rate,
-                lambda network: outline_loss(network(pictures), truth, weight),  # noqa: B023
+                lambda network: outline_loss(network(pictures), truth, weight, task.rarity),  # noqa: B023
             )
         )
         advance(1)
@@ -111,14 +111,19 @@ def prepared(task: OutlinerTask, config: SegmenterConfig) -> list[Example]:
     return examples_of(work / f"{task.name}.prepared", lambda: task.prepare(config.data, work))
 
 
-def outline_loss(logits: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+def outline_loss(
+    logits: Tensor, truth: Tensor, weight: Tensor, rarity: Sequence[float] = ()
+) -> Tensor:
     """Return cross-entropy plus one minus soft Dice over the batch, where weight is not 0.
 
     All of shape (B, parts, H, W). Parts that are nowhere in the batch have no Dice: it would be
     zero whatever was said.
     """
     known = weight.sum().clamp(min=1)
-    entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    rare = torch.tensor(rarity)[:, None, None] if rarity else None
+    entropy = functional.binary_cross_entropy_with_logits(
+        logits, truth, reduction="none", pos_weight=rare
+    )
     entropy = (entropy * weight).sum() / known
     said = torch.sigmoid(logits) * weight
     there = truth * weight

@@ -38,12 +38,12 @@ class NetworkRun:
 
 
 STEPS: Mapping[str, int] = {
-    "vessels": 3200,
-    "lesions": 600,
+    "vessels": 2750,
+    "lesions": 1080,
     "places": 400,
     "disc_cup": 400,
     "quality": 650,
-    "conditions": 600,
+    "conditions": 420,
 }
 """Of the shipped networks."""
 
