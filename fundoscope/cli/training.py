@@ -29,6 +29,9 @@ def segmenter(
     ] = "",
     seed: Annotated[int, typer.Option(help="Decides first weights and every draw.")] = 0,
     threads: Annotated[int, typer.Option(help="Threads of one step.")] = 1,
+    start_from: Annotated[
+        Path | None, typer.Option(help="First weights, such as lab/starts/vessels.pt.")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Folder to write the network and its manifest to.")
     ] = None,
@@ -47,7 +50,7 @@ def segmenter(
         ) from problem
     from fundoscope.train.small_networks import STEPS, NetworkRun, train_network
 
-    config = NetworkRun(task, data, run, steps, leave_out, seed, threads, weights)
+    config = NetworkRun(task, data, run, steps, leave_out, seed, threads, start_from, weights)
     with advancing(f"training {task}", steps or STEPS.get(task, 0)) as progress:
         written = train_network(config, progress)
     out.print(str(written))

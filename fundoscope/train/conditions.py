@@ -39,6 +39,8 @@ class ConditionsConfig:
     seed: int = 0
     threads: int = 1
     keep_every_steps: int = 100
+    start_from: Path | None = None
+    """First weights, as `fundoscope.train.loop.write_start` writes them."""
 
 
 def train_conditions(
@@ -51,7 +53,9 @@ def train_conditions(
     progress : called with the number of steps just done.
     """
     begin_process(config.threads)
-    learner = Learner(new_classifier, config.run, config.seed, weight_decay=0.05)
+    learner = Learner(
+        new_classifier, config.run, config.seed, weight_decay=0.05, start_from=config.start_from
+    )
     (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=1))
     eyes = prepared_eyes(config.data / "ODIR5K", config.run.parent)
     learned = np.flatnonzero(eyes.folds() != config.fold)

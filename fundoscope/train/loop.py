@@ -47,6 +47,7 @@ class Learner:
     seed : of the first weights
     weight_decay : of the kernels
     mean_over_steps : the running mean's memory, once training is long enough
+    start_from : first weights, as `write_start` writes them, where there is no checkpoint yet
     """
 
     _PARTS = ("network", "mean_network", "kernels", "others")
@@ -58,9 +59,12 @@ class Learner:
         seed: int,
         weight_decay: float = 0.01,
         mean_over_steps: int = 200,
+        start_from: Path | None = None,
     ) -> None:
         torch.manual_seed(seed)
         self.network = new().to(memory_format=torch.channels_last)
+        if start_from is not None:
+            self.network.load_state_dict(torch.load(start_from, weights_only=True))
         self.mean_network = new()
         self.mean_network.load_state_dict(self.network.state_dict())
         self.mean_network.eval()
@@ -114,6 +118,17 @@ def trained(new: Callable[[], nn.Module], run: Path) -> tuple[nn.Module, int]:
     network = new()
     network.load_state_dict(saved["mean_network"])
     return network.eval(), saved["step"]
+
+
+def write_start(new: Callable[[], nn.Module], run: Path, file: Path) -> None:
+    """Write the weights of a run, in half precision, for others to start from."""
+    network, _ = trained(new, run)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    halves = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    torch.save(halves, file)
 
 
 def log(run: Path, **row: Any) -> None:

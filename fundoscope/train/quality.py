@@ -45,6 +45,8 @@ class QualityConfig:
     """Of the kernels; the rest learns at a tenth of it."""
     threads: int = 1
     keep_every_steps: int = 100
+    start_from: Path | None = None
+    """First weights, as `fundoscope.train.loop.write_start` writes them."""
     decay: float = 0.4
     """Last share of the steps over which the rate falls to nothing."""
 
@@ -57,7 +59,7 @@ def train_quality(config: QualityConfig, progress: Callable[[int], None] | None 
     progress : called with the number of steps just done.
     """
     begin_process(config.threads)
-    learner = Learner(new_judge, config.run, config.seed)
+    learner = Learner(new_judge, config.run, config.seed, start_from=config.start_from)
     (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=1))
     learned, apart = pools(config)
     advance = progress or (lambda number: None)

@@ -43,6 +43,8 @@ class SegmenterConfig:
     threads: int = 1
     keep_every_steps: int = 200
     score_every_steps: int = 1000
+    start_from: Path | None = None
+    """First weights, as `fundoscope.train.loop.write_start` writes them."""
     decay: float = 0.3
     """Last share of the steps over which the rate falls to nothing; 0 to be gone on with."""
 
@@ -61,7 +63,13 @@ def train_segmenter(config: SegmenterConfig, progress: Callable[[int], None] | N
     """
     begin_process(config.threads)
     task = outliner_task(config.task)
-    learner = Learner(partial(new_outliner, task), config.run, config.seed, mean_over_steps=500)
+    learner = Learner(
+        partial(new_outliner, task),
+        config.run,
+        config.seed,
+        mean_over_steps=500,
+        start_from=config.start_from,
+    )
     (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=1))
     learned, trial = parted(task, config)
     crops = Crops(learned, task.draw)

@@ -33,6 +33,8 @@ class NetworkRun:
     """Outliners: a camera that is not learned from at all, to score on it."""
     seed: int = 0
     threads: int = 1
+    start_from: Path | None = None
+    """First weights, instead of drawn ones: what ships lies in `lab/starts`."""
     weights: Path | None = None
     """Folder to write NAME.onnx and NAME.json to at the end."""
 
@@ -72,6 +74,7 @@ def _outliner(config: NetworkRun, progress: Progress | None) -> Path:
         leave_out=config.leave_out,
         seed=config.seed,
         threads=config.threads,
+        start_from=config.start_from,
     )
     checkpoint = train_segmenter(asked, progress)
     return ship_segmenter(asked, config.weights) if config.weights else checkpoint
@@ -81,7 +84,9 @@ def _places(config: NetworkRun, progress: Progress | None) -> Path:
     """Train a network of discs, let it teach places, and train on what it taught."""
     work = config.run.parent
     if not (work / "disc_places.taught").exists():
-        first = replace(config, task="disc_places", run=work / "disc_places", weights=None)
+        first = replace(
+            config, task="disc_places", run=work / "disc_places", start_from=None, weights=None
+        )
         _outliner(first, None)
         teach_places(config.data, first.run)
         (work / "disc_places.taught").touch()
@@ -90,7 +95,12 @@ def _places(config: NetworkRun, progress: Progress | None) -> Path:
 
 def _quality(config: NetworkRun, progress: Progress | None) -> Path:
     asked = QualityConfig(
-        config.data, config.run, steps=config.steps, seed=config.seed, threads=config.threads
+        config.data,
+        config.run,
+        steps=config.steps,
+        seed=config.seed,
+        threads=config.threads,
+        start_from=config.start_from,
     )
     checkpoint = train_quality(asked, progress)
     return ship_quality(asked, config.weights) if config.weights else checkpoint
@@ -98,7 +108,12 @@ def _quality(config: NetworkRun, progress: Progress | None) -> Path:
 
 def _conditions(config: NetworkRun, progress: Progress | None) -> Path:
     asked = ConditionsConfig(
-        config.data, config.run, steps=config.steps, seed=config.seed, threads=config.threads
+        config.data,
+        config.run,
+        steps=config.steps,
+        seed=config.seed,
+        threads=config.threads,
+        start_from=config.start_from,
     )
     checkpoint = train_conditions(asked, progress)
     return ship_conditions(asked, config.weights) if config.weights else checkpoint

@@ -21,7 +21,7 @@ from fundoscope.train.examples import (  # noqa: E402
     known_of,
     truth_and_weight,
 )
-from fundoscope.train.loop import rate_at, trained  # noqa: E402
+from fundoscope.train.loop import Learner, rate_at, trained, write_start  # noqa: E402
 from fundoscope.train.outliner_tasks import OUTLINER_TASKS, OutlinerTask  # noqa: E402
 from fundoscope.train.segmenters import (  # noqa: E402
     SegmenterConfig,
@@ -102,6 +102,17 @@ def test_a_cut_training_goes_on_to_the_same_end(drawn, tmp_path) -> None:
         ends.append(torch.load(kept, weights_only=True)["network"])
     for key, whole in ends[0].items():
         assert torch.allclose(whole.float(), ends[1][key].float(), atol=1e-6), key
+
+
+def test_a_run_may_start_from_the_weights_of_another(drawn, tmp_path) -> None:
+    train_segmenter(config(tmp_path / "first", 4))
+    new = partial(new_outliner, TASK)
+    write_start(new, tmp_path / "first", tmp_path / "starts/bars.pt")
+    first, _ = trained(new, tmp_path / "first")
+    learner = Learner(new, tmp_path / "second", 1, start_from=tmp_path / "starts/bars.pt")
+    for name, value in first.state_dict().items():
+        now = learner.network.state_dict()[name]
+        assert torch.allclose(now.float(), value.float(), rtol=2e-3, atol=1e-4), name
 
 
 def test_a_left_out_camera_is_only_tried(drawn, tmp_path) -> None:
