@@ -41,6 +41,8 @@ class OutlinerTask:
     licence: str
     rarity: tuple[float, ...] = ()
     """How much more a pixel of each part counts than one beside it; empty: all alike."""
+    least_px: tuple[int, ...] = ()
+    """Smallest piece of each part that is kept, pixels as the network sees them; empty: 4."""
 
 
 def _every(name: str, share: int) -> bool:
@@ -242,6 +244,7 @@ LESIONS = OutlinerTask(
     held_out=lambda e: _every(e.name, 5),
     licence="CC BY 4.0",
     rarity=(8.0, 3.0, 2.0, 3.0),
+    least_px=(8, 24, 16, 100),
 )
 DISC_PLACES = OutlinerTask(
     name="disc_places",

@@ -78,7 +78,7 @@ def _manifest(
         "input": {size: task.field_px, "channels": task.channels},
         "outputs": list(task.parts),
         "thresholds": thresholds,
-        "least_px": dict.fromkeys(task.parts, 4),
+        "least_px": dict(zip(task.parts, task.least_px or (4,) * len(task.parts), strict=True)),
         "trained_on": [
             {"set": c, "photographs": sum(e.camera == c for e in learned)} for c in cameras
         ],
