@@ -120,13 +120,6 @@ def score_disc() -> None:
                 true = read_coded_mask(mask_of(path, "lesions")) == 5
             values.append(dice(outlined.disc, true) if outlined else 0.0)
         print(f"  {folder} disc: {interval(values)}")
-    values = []
-    for path in held_out("DrishtiGS_crops"):
-        codes = read_coded_mask(mask_of(path, "disc_cup"))
-        view = View(read_pixels(path))
-        outlined = outline_disc(view, _places(view))
-        values.append(dice(outlined.cup, codes == 2) if outlined else 0.0)
-    print(f"  DrishtiGS_crops cup: {interval(values)}")
 
 
 def score_fovea() -> None:

@@ -42,7 +42,11 @@ class Places:
 
 @dataclass(frozen=True, eq=False)
 class DiscCup:
-    """Outlines in the photograph's own pixels, shape (H, W); the cup lies in the disc."""
+    """Outlines in the photograph's own pixels, shape (H, W); the cup lies in the disc.
+
+    A cup without a pixel is one that could not be told. The network that ships never tells it: it
+    learned cups from crops only, and fills the disc with it in whole photographs.
+    """
 
     disc: Mask
     cup: Mask
@@ -100,7 +104,8 @@ def _outlined(view: View, centre: tuple[float, float], side: float) -> DiscCup |
     disc = _one_round_piece(said[0] >= thresholds["disc"])
     if disc is None:
         return None
-    cup = _one_round_piece((said[1] >= thresholds["cup"]) & disc)
+    told = network.manifest["tells_cup"]
+    cup = _one_round_piece((said[1] >= thresholds["cup"]) & disc) if told else None
     return _back(frame, disc, np.zeros_like(disc) if cup is None else cup & disc, said)
 
 

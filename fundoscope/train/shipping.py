@@ -79,6 +79,7 @@ def _manifest(
         "outputs": list(task.parts),
         "thresholds": thresholds,
         "least_px": dict(zip(task.parts, task.least_px or (4,) * len(task.parts), strict=True)),
+        **({"tells_cup": False} if task.name == "disc_cup" else {}),
         "trained_on": [
             {"set": c, "photographs": sum(e.camera == c for e in learned)} for c in cameras
         ],

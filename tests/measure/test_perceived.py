@@ -15,10 +15,12 @@ from fundoscope.measure.perceived import (
     scale_by_field,
 )
 from fundoscope.measure.scale import mm_per_degree
+from fundoscope.measure.survey import survey
 from fundoscope.perceive.disc import DiscCup
 from fundoscope.perceive.field import Field
 from fundoscope.perceive.perceiving import Perceived, perceive_photograph
 from fundoscope.phantoms import draw_phantom, write_phantoms
+from fundoscope.records import Measured, Unmeasured
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +128,13 @@ def _dicom(file: Path, mm_per_px: float) -> Path:
     written.PixelData = pixels.tobytes()
     written.save_as(file, enforce_file_format=True)
     return file
+
+
+def test_a_cup_that_was_not_told_leaves_its_ratio_unmeasured(found) -> None:
+    disc = np.zeros(found.view.shape, bool)
+    disc[100:190, 100:150] = True
+    nothing = np.zeros(disc.shape, np.float32)
+    outlined = replace(found, disc_cup=DiscCup(disc, disc & False, nothing, nothing))
+    values = {value.name: value for value in survey(masks_of(outlined))}
+    assert isinstance(values["disc_height"], Measured)
+    assert isinstance(values["cdr_vertical"], Unmeasured)
