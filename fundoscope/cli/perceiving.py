@@ -30,7 +30,7 @@ def perceive(
     ] = False,
     jobs: Jobs = CORES,
 ) -> None:
-    """Outline vessels, disc, cup and lesions, find the fovea, judge quality and conditions.
+    """Outline vessels, disc and lesions, find the fovea, judge quality and conditions.
 
     fundoscope perceive PHOTOGRAPHS -o perceived
 
