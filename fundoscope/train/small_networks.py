@@ -45,7 +45,7 @@ STEPS: Mapping[str, int] = {
     "places": 400,
     "disc_cup": 400,
     "quality": 650,
-    "conditions": 310,
+    "conditions": 460,
 }
 """Of the shipped networks."""
 
