@@ -54,7 +54,6 @@ def _every(name: str, share: int) -> bool:
 # --- vessels, arteries and veins ---------------------------------------------------------
 
 VESSEL_CACHE_PX = 1024
-_HRF_UNCERTAIN = 3
 
 
 def _vessel_examples(data: Path, work: Path) -> Iterator[Example]:

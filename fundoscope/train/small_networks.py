@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fundoscope.errors import ConfigError, nearest
 from fundoscope.train.conditions import ConditionsConfig, train_conditions
 from fundoscope.train.conditions_shipping import ship_conditions
+from fundoscope.train.fovea_teacher import TAUGHT_FILE
 from fundoscope.train.place_teaching import teach_places
 from fundoscope.train.quality import QualityConfig, train_quality
 from fundoscope.train.quality_shipping import ship_quality
@@ -65,17 +67,14 @@ def train_network(config: NetworkRun, progress: Progress | None = None) -> Path:
     return train.get(config.task, _outliner)(config, progress)
 
 
+def _common(config: NetworkRun) -> dict[str, Any]:
+    """Return what every kind of training is asked for."""
+    names = ("data", "run", "steps", "seed", "threads", "start_from")
+    return {name: getattr(config, name) for name in names}
+
+
 def _outliner(config: NetworkRun, progress: Progress | None) -> Path:
-    asked = SegmenterConfig(
-        config.task,
-        config.data,
-        config.run,
-        config.steps,
-        leave_out=config.leave_out,
-        seed=config.seed,
-        threads=config.threads,
-        start_from=config.start_from,
-    )
+    asked = SegmenterConfig(task=config.task, leave_out=config.leave_out, **_common(config))
     checkpoint = train_segmenter(asked, progress)
     return ship_segmenter(asked, config.weights) if config.weights else checkpoint
 
@@ -83,37 +82,22 @@ def _outliner(config: NetworkRun, progress: Progress | None) -> Path:
 def _places(config: NetworkRun, progress: Progress | None) -> Path:
     """Train a network of discs, let it teach places, and train on what it taught."""
     work = config.run.parent
-    if not (work / "disc_places.taught").exists():
+    if not (work / TAUGHT_FILE).exists():
         first = replace(
             config, task="disc_places", run=work / "disc_places", start_from=None, weights=None
         )
         _outliner(first, None)
         teach_places(config.data, first.run)
-        (work / "disc_places.taught").touch()
     return _outliner(config, progress)
 
 
 def _quality(config: NetworkRun, progress: Progress | None) -> Path:
-    asked = QualityConfig(
-        config.data,
-        config.run,
-        steps=config.steps,
-        seed=config.seed,
-        threads=config.threads,
-        start_from=config.start_from,
-    )
+    asked = QualityConfig(**_common(config))
     checkpoint = train_quality(asked, progress)
     return ship_quality(asked, config.weights) if config.weights else checkpoint
 
 
 def _conditions(config: NetworkRun, progress: Progress | None) -> Path:
-    asked = ConditionsConfig(
-        config.data,
-        config.run,
-        steps=config.steps,
-        seed=config.seed,
-        threads=config.threads,
-        start_from=config.start_from,
-    )
+    asked = ConditionsConfig(**_common(config))
     checkpoint = train_conditions(asked, progress)
     return ship_conditions(asked, config.weights) if config.weights else checkpoint
