@@ -19,6 +19,7 @@ class FundoscopeError(Exception):
         │   └── PhotographError
         ├── ScaleError         a size of a pixel that cannot be
         ├── ConfigError        a job or an option
+        ├── KnowledgeError     a fact or its source, or a question about facts
         ├── LedgerError        a run's memory
         ├── DialogueError      a file of dialogues from elsewhere
         └── MissingExtra       an optional part is not installed
@@ -78,6 +79,10 @@ class ScaleError(FundoscopeError):
 
 class ConfigError(FundoscopeError):
     """A job or an option that makes no sense."""
+
+
+class KnowledgeError(FundoscopeError):
+    """A fact or a source that cannot be trusted, or a facet or guideline that there is not."""
 
 
 class LedgerError(FundoscopeError):
