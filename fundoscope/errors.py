@@ -22,6 +22,7 @@ class FundoscopeError(Exception):
         ├── KnowledgeError     a fact or its source, or a question about facts
         ├── LedgerError        a run's memory
         ├── DialogueError      a file of dialogues from elsewhere
+        ├── ModelError         a checkpoint, a model's parts, or what it is asked
         └── MissingExtra       an optional part is not installed
     """
 
@@ -91,6 +92,10 @@ class LedgerError(FundoscopeError):
 
 class DialogueError(FundoscopeError):
     """A file of dialogues does not keep its format."""
+
+
+class ModelError(FundoscopeError):
+    """A checkpoint, a model's parts or what a model is asked that does not fit."""
 
 
 class MissingExtra(FundoscopeError):

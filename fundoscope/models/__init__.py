@@ -1,0 +1,1 @@
+"""Models that look at a photograph and talk about it (extra `train`)."""
