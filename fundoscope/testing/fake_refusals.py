@@ -1,0 +1,95 @@
+"""How the fake endpoint says no: status, headers and body as OpenAI's endpoint writes them."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+from aiohttp import web
+
+from fundoscope.testing.fake_settings import FakeServerSettings, Faults, draw
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is an error."""
+
+    status: int
+    message: str
+    code: str | None = None
+    type: str = "invalid_request_error"
+    param: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    outcome: str = ""
+    """The word under which it is counted."""
+
+    def error(self) -> dict[str, str | None]:
+        """Return the error as a body holds it."""
+        return {
+            "message": self.message,
+            "type": self.type,
+            "param": self.param,
+            "code": self.code,
+        }
+
+    def response(self) -> web.Response:
+        """Return the response that says it."""
+        body = json.dumps({"error": self.error()}).encode()
+        return web.Response(
+            status=self.status, body=body, headers=self.headers, content_type="application/json"
+        )
+
+
+def bad_request(message: str) -> Refusal:
+    """Return the refusal of a request that makes no sense."""
+    return Refusal(400, message, outcome="bad_request")
+
+
+def refusal_of(request: web.BaseRequest, settings: FakeServerSettings) -> Refusal | None:
+    """Return why a request is refused before it is read, or None."""
+    faults = settings.faults
+    given = request.headers.get("Authorization", "")
+    if faults.wrong_key or (settings.key and given != f"Bearer {settings.key}"):
+        return Refusal(401, "Incorrect API key provided.", "invalid_api_key", outcome="wrong_key")
+    if faults.quota_spent:
+        return Refusal(
+            429,
+            "You exceeded your current quota, please check your plan and billing details.",
+            "insufficient_quota",
+            "insufficient_quota",
+            outcome="quota_spent",
+        )
+    return None
+
+
+def server_error(settings: FakeServerSettings, fault: str, key: int, attempt: int) -> Refusal:
+    """Return the refusal of a server that has no time, or fails."""
+    faults = settings.faults
+    if fault == "too_many":
+        return too_many(faults, "requests", faults.retry_after_s)
+    status = (500, 502, 503)[int(3 * draw(settings.seed, "status", f"{key:x}", attempt))]
+    return Refusal(status, "The server had an error.", None, "server_error", outcome=fault)
+
+
+def too_many(faults: Faults, of: str, wait_s: float) -> Refusal:
+    """Return the 429 that tells to wait, in the way the faults say."""
+    said = {
+        "seconds": str(max(1, round(wait_s + 0.499))),
+        "fraction": f"{wait_s:.3f}",
+        "date": formatdate(time.time() + wait_s + 0.999, usegmt=True),
+    }
+    headers = (
+        {}
+        if faults.retry_after_style == "none"
+        else {"Retry-After": said[faults.retry_after_style]}
+    )
+    return Refusal(
+        429,
+        f"Rate limit reached on {of} per min.",
+        "rate_limit_exceeded",
+        of,
+        headers=headers,
+        outcome="too_many",
+    )
