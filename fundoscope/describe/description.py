@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from fundoscope import terms
@@ -26,19 +27,30 @@ def description(record: Record, language: Language) -> str:
     Quantities that could not be measured are listed with their reason; free notes of the source
     are left out, since nothing in them can be checked.
     """
-    title, source, not_measured, closing = _HEADINGS[language]
-    lines = [title.format(key=record.key)]
-    said = [s for s in statements(record) if s.value != UNMEASURED]
-    for (_, by), group in groupby(said, key=lambda s: (_together(s), s.source)):
+    title = _HEADINGS[language][0].format(key=record.key)
+    return "\n".join([title, *fact_lines(record, statements(record), language)])
+
+
+def fact_lines(record: Record, said: Iterable[Statement], language: Language) -> Iterator[str]:
+    """Yield a line for each fact of a record, and last that what is not listed is not known.
+
+    No line names the photograph or its patient.
+
+    Parameters
+    ----------
+    said : the record's statements (`describe.statements`), where the caller has them already.
+    """
+    _, source, not_measured, closing = _HEADINGS[language]
+    known = [s for s in said if s.value != UNMEASURED]
+    for (_, by), group in groupby(known, key=lambda s: (_together(s), s.source)):
         sentence = (" " if language == "en" else "").join(sentences(list(group), language))
-        lines.append(f"- {sentence} [{source}: {by}]")
+        yield f"- {sentence} [{source}: {by}]"
     missing = [q for q in record.measurements if isinstance(q, Unmeasured)]
     for quantity in missing:
         name = terms.quantity(quantity.name).names(language)[0]
         place = ", ".join(part for part in (quantity.of, quantity.where) if part)
-        lines.append(f"- {not_measured}: {name}{f' ({place})' if place else ''}: {quantity.reason}")
-    lines.append(closing)
-    return "\n".join(lines)
+        yield f"- {not_measured}: {name}{f' ({place})' if place else ''}: {quantity.reason}"
+    yield closing
 
 
 def _together(statement: Statement) -> tuple[str, ...]:
