@@ -9,6 +9,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
+from fundoscope.testing.fake_answers import Prompt
 from fundoscope.testing.fake_settings import FakeServerSettings, Faults, draw
 
 
@@ -64,13 +65,41 @@ def refusal_of(request: web.BaseRequest, settings: FakeServerSettings) -> Refusa
     return None
 
 
-def server_error(settings: FakeServerSettings, fault: str, key: int, attempt: int) -> Refusal:
-    """Return the refusal of a server that has no time, or fails."""
-    faults = settings.faults
-    if fault == "too_many":
-        return too_many(faults, "requests", faults.retry_after_s)
-    status = (500, 502, 503)[int(3 * draw(settings.seed, "status", f"{key:x}", attempt))]
-    return Refusal(status, "The server had an error.", None, "server_error", outcome=fault)
+def unfit(prompt: Prompt, settings: FakeServerSettings) -> Refusal | None:
+    """Return why a request is refused once it is read, or None."""
+    unknown = settings.models and prompt.model not in settings.models
+    if settings.faults.unknown_model or unknown:
+        return Refusal(
+            404,
+            f"The model `{prompt.model}` does not exist or you do not have access to it.",
+            "model_not_found",
+            outcome="unknown_model",
+        )
+    if settings.faults.refuse_images and prompt.photographs:
+        return Refusal(
+            400,
+            "Invalid content type. image_url is only supported by certain models.",
+            param="messages",
+            outcome="image_refused",
+        )
+    return None
+
+
+def content_filtered() -> Refusal:
+    """Return the refusal of a prompt that a filter does not like."""
+    return Refusal(
+        400,
+        "The prompt was refused by the content management policy.",
+        "content_filter",
+        param="prompt",
+        outcome="content_filter",
+    )
+
+
+def server_error(seed: int, key: str, attempt: int) -> Refusal:
+    """Return the refusal of a server that fails: 500, 502 or 503."""
+    status = (500, 502, 503)[int(3 * draw(seed, "status", key, attempt))]
+    return Refusal(status, "The server had an error.", None, "server_error", outcome="server_error")
 
 
 def too_many(faults: Faults, of: str, wait_s: float) -> Refusal:
