@@ -25,7 +25,7 @@ _REASONS: dict[str, dict[Language, str]] = {
     },
     "no roles": {
         "en": "no line began with User: or Assistant:",
-        "zh": "没有以“用户：”或“助手：”开头的行",
+        "zh": "没有以 User: 或 Assistant: 开头的行",
     },
     "broken JSON": {
         "en": "the JSON was cut off or is not valid",
@@ -52,16 +52,23 @@ _BLANK = dict.fromkeys(map(ord, "\ufeff\u200b\u200e\u200f\u2060")) | {
 _RULES = frozenset("-*_=")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»"}
 _FAREWELL = re.compile(
-    r"[\s*_(（\[>-]*+(?:let me know|i hope (?:this|these|the)|hope this|feel free"
-    r"|(?:if|should) you(?:'d)? (?:need|would|like|want|have|wish)|would you like"
-    r"|(?:this|these|the above|above)(?: \w+){0,3} (?:conversation|dialogue|exchange|turns)"
-    r"|\(?end of (?:the )?(?:conversation|dialogue)|(?:please )?note(?: that)? this"
-    r"|以上(?:是|为|就是|对话|内容)|对话(?:到此)?结束|希望(?:这|以上|对)|如(?:果|有|需)您?.{0,6}(?:需要|修改|调整|其他)"
-    r"|请告诉我|注：(?:以上|本|该)(?:对话|内容))",
+    r"[\s*_(（\[>-]*+(?:let me know|i hope (?:this|these) |hope this |feel free to"
+    r"|(?:if|should) you(?:'d)? (?:need|would like|want|have|wish)|would you like"
+    r"|(?:(?:please )?note:?(?: that)? )?(?:this|these|the|the above|above)(?: \w+){0,3}?"
+    r" (?:conversation|dialogue|q&a|question-answer)|\(?end of (?:the )?(?:conversation|dialogue)"
+    r"|(?:注：)?(?:以上|本|该).{0,12}(?:对话|问答)|对话(?:到此)?结束|希望(?:这|以上|对您|对你)"
+    r"|如(?:果|有|需)您?.{0,6}(?:修改|调整|其他问题)|请告诉我)",
     re.IGNORECASE,
 )
+_INLINE = re.compile(
+    r"(?<=[\s.?!。？！])(?=[*_]{0,3}(?:user|human|assistant|gpt|用户|助手)[*_]{0,3}\s?[:：])",
+    re.IGNORECASE,
+)
+"""Where a speaker begins within a line."""
+_WRAPPED_AT = 40
+"""Characters from which a line may have been broken for its length."""
 _LOOKED_AT = 200
-_ITEM = re.compile(r"\s*(?:[-*+•|>#]|\d{1,3}[.)、]|```|[(（]\d)")
+_ITEM = re.compile(r"\s*(?:[-*+•|>#]|\d{1,3}[.)、](?!\d)|```|[(（]\d)")
 _GOES_ON = re.compile(
     r"(?:[,，、(（]|\b(?:is|are|was|were|of|and|or|at|in|the|a|an|with|to|from|by|about)|[为是约和与及的])$"
 )
@@ -99,7 +106,17 @@ def read_transcript(text: str | None, language: Language) -> tuple[Turn, ...]:
     Unreadable
         If it is not a conversation in which every question has its answer.
     """
-    said = _said(_cleaned(text, language), language)
+    cleaned = _cleaned(text, language)
+    try:
+        return _turns(_said(cleaned, language), language)
+    except Unreadable as problem:
+        parted = _INLINE.sub("\n", cleaned) if problem.kind == "no answer" else cleaned
+        if parted == cleaned:
+            raise
+    return _turns(_said(parted, language), language)
+
+
+def _turns(said: Sequence[tuple[Speaker, object]], language: Language) -> tuple[Turn, ...]:
     turns: list[Turn] = []
     question: str | None = None
     for speaker, spoken in said:
@@ -179,6 +196,8 @@ def _speeches(lines: Sequence[str]) -> list[_Speech]:
         for index, line in enumerate(lines)
         if line and (role := role_line(line)) is not None
     ]
+    if not all(speech.role.bare for speech in named):
+        named = [speech for speech in named if not speech.role.bare]
     families: dict[Speaker, str] = {}
     for speech in named:
         role = speech.role
@@ -269,7 +288,8 @@ def _goes_on(line: str, following: str) -> bool:
     """Whether a sentence runs over the break between two lines."""
     if _ITEM.match(following[:_LOOKED_AT]) or line.startswith(("|", "#")):
         return False
-    return following.lstrip()[0].islower() or _GOES_ON.search(line[-_LOOKED_AT:]) is not None
+    wrapped = len(line) >= _WRAPPED_AT and line[-1] not in ".:;!?。：；！？"
+    return (wrapped and following.lstrip()[0].islower()) or bool(_GOES_ON.search(line[-20:]))
 
 
 def _without_image(question: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from fundoscope.converse.transcript_roles import Speaker, speaker_named
+from fundoscope.converse.transcript_roles import PLAIN, Speaker, role_line, speaker_named
 
 Said = tuple[Speaker, object]
 """Who spoke, and what: text, unless the model wrote something else."""
@@ -77,11 +77,21 @@ def _said(value: object, depth: int) -> Iterator[Said]:
     if isinstance(value, Mapping):
         yield from _said_by(value, depth)
     elif isinstance(value, Sequence) and not isinstance(value, str):
-        if len(value) == 2 and all(isinstance(part, str) for part in value):
-            yield from (("question", value[0]), ("answer", value[1]))
+        texts = [part for part in value if isinstance(part, str)]
+        if texts and len(texts) == len(value):
+            yield from _said_in_texts(texts)
             return
         for part in value:
             yield from _said(part, depth + 1)
+
+
+def _said_in_texts(texts: Sequence[str]) -> Iterator[Said]:
+    """Yield who said what in `["User: ...", "Assistant: ..."]`, or in a bare pair."""
+    roles = [role for text in texts if (role := role_line(text)) is not None]
+    if len(roles) == len(texts):
+        yield from ((role.speaker, role.text) for role in roles)
+    elif len(texts) == 2:
+        yield from (("question", texts[0]), ("answer", texts[1]))
 
 
 def _said_by(value: Mapping[str, object], depth: int) -> Iterator[Said]:
@@ -89,19 +99,21 @@ def _said_by(value: Mapping[str, object], depth: int) -> Iterator[Said]:
     what = next((key for key in _WHAT if key in value), None)
     if who is not None and what is not None:
         if named := speaker_named(str(who)):
-            yield named[0], _text_of(value[what])
+            yield named[0], _text_of(value[what], named[0])
         return
     named_keys = [(speaker_named(key), said) for key, said in value.items()]
     if sum(named is not None for named, _ in named_keys) >= 2:
-        yield from ((named[0], _text_of(said)) for named, said in named_keys if named)
+        yield from ((named[0], _text_of(said, named[0])) for named, said in named_keys if named)
         return
     for part in value.values():
         yield from _said(part, depth + 1)
 
 
-def _text_of(content: object) -> object:
-    """Return the text of a content that may be cut into parts."""
+def _text_of(content: object, speaker: Speaker) -> object:
+    """Return the text of a content, put together of its parts and without the speaker's name."""
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
-        return "\n".join(part for part in parts if isinstance(part, str)) or None
+        content = "\n".join(part for part in parts if isinstance(part, str)) or None
+    if isinstance(content, str) and (role := role_line(content)) is not None:
+        return role.text if (role.speaker, role.family) == (speaker, PLAIN) else content
     return content

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Speaker = Literal["question", "answer"]
 PLAIN = "plain"
@@ -32,19 +31,21 @@ _NUMERAL = r"(?:\d{1,3}|[一二三四五六七八九十]{1,3})"
 _TURN = (
     rf"(?:(?:turn|round|对话|轮次)\s*#?\s*{_NUMERAL}|第\s*{_NUMERAL}\s*[轮回个]\s*(?:对话|问答)?)"
 )
-_MARKS = r"(?:[\s#*_>•]|-\s|\d{1,2}\s?[.)、]\s?)*"
+_MARKS = r"(?:[\s#*_>•]|-\s|\d{1,2}\s?[.)、]\s?)*+"
 _ROLE = re.compile(
-    rf"(?P<marks>{_MARKS})(?:{_TURN}\s*[-–—:：.、|]?\s*)?(?P<open>[*_]*)(?:<\||[\[【<])?\s*"
-    rf"(?P<name>{_NAMES})(?P<number>\s*[#_]?\s*{_NUMERAL})?"
-    r"(?:\s*[(（][^()（）]{0,30}[)）])?\s*(?:\|>|[\]】>])?(?P<close>[*_]*)\s*(?P<colon>[:：.、]?)",
+    rf"({_MARKS})(?:{_TURN}\s*[-–—:：.、|]?\s*)?([*_]*)(?:<\||[\[【<])?\s*"
+    rf"({_NAMES})(\s*[#_]?\s*{_NUMERAL})?"
+    r"(?:\s*[(（][^()（）]{0,30}[)）])?\s*(?:\|>|[\]】>])?([*_]*)\s*([:：.、]?)",
     re.IGNORECASE,
 )
 _TURN_MARK = re.compile(rf"[\s#*_>(（\[【-]*{_TURN}[\s*_)）\]】:：.-]*", re.IGNORECASE)
 _MARKUP = re.compile(r"[#*_\[【<]")
+_LISTED = re.compile(r"\s*(?:[-•*]\s+|\d{1,2}\s?[.)、]\s?)?")
+_POINTS = (".", "、")
+"""They part a name from a text only behind a number: `Q1. ...`."""
 
 
-@dataclass(frozen=True, slots=True)
-class RoleLine:
+class RoleLine(NamedTuple):
     """A line that says who speaks, and what stands behind the name."""
 
     speaker: Speaker
@@ -55,6 +56,8 @@ class RoleLine:
     indent: int = 0
     """Columns of the bullet or number before the name: lines below are set in as far."""
     quoted: bool = False
+    bare: bool = False
+    """Whether the name alone is the line, neither marked up nor with a colon."""
 
 
 def speaker_named(name: str) -> tuple[Speaker, str] | None:
@@ -69,33 +72,29 @@ def role_line(line: str) -> RoleLine | None:
     match = _ROLE.match(head)
     if match is None:
         return None
-    rest, colon = line[match.end() :], match["colon"]
-    if colon in (".", "、") and not match["number"]:
+    marks, opened, name, number, close, colon = match.groups()
+    if colon in _POINTS and not number:
         return None
-    speaker, family = _SPEAKERS[re.sub(r"\s+", " ", match["name"].lower())]
-    if not colon and (rest.strip() or not _stands_alone(match, head, family)):
+    speaker, family = _SPEAKERS.get(name.lower()) or _SPEAKERS[" ".join(name.lower().split())]
+    rest = line[match.end() :].strip()
+    if not colon and (rest or not _stands_alone(match, head, family)):
         return None
-    emphasis = "".join(c for c in match["marks"] + match["open"] if c in "*_") * (
-        not match["close"]
-    )
-    if emphasis and rest.startswith(emphasis):
-        rest, emphasis = rest[len(emphasis) :], ""
-    if emphasis and match["marks"].lstrip().startswith("* "):
-        emphasis = ""  # a bullet
-    marks = match["marks"]
-    return RoleLine(
-        speaker, family, rest.strip(), emphasis, _indent(marks), marks.lstrip().startswith(">")
-    )
+    if not marks and not opened:
+        bare = not colon and _MARKUP.match(head) is None
+        return RoleLine(speaker, family, rest, bare=bare)
+    quoted = marks.startswith(">")
+    indent = _LISTED.match(marks).end()  # type: ignore[union-attr]  # it matches anything
+    emphasis = marks[indent:].strip(" #>\t•") + opened
+    if close or not emphasis:
+        return RoleLine(speaker, family, rest, "", indent, quoted)
+    if rest.startswith(emphasis):
+        return RoleLine(speaker, family, rest[len(emphasis) :].strip(), "", indent, quoted)
+    return RoleLine(speaker, family, rest, emphasis, indent, quoted)
 
 
 def _stands_alone(match: re.Match[str], head: str, family: str) -> bool:
     """Whether a name without a colon is a heading: it is marked up, or can be nothing else."""
-    return family == PLAIN or bool(_MARKUP.search(head, 0, match.start("name")))
-
-
-def _indent(marks: str) -> int:
-    listed = re.match(r"\s*(?:[-•*]\s+|\d{1,2}\s?[.)、]\s?)", marks)
-    return listed.end() if listed else 0
+    return family == PLAIN or bool(_MARKUP.search(head, 0, match.start(3)))
 
 
 def is_turn_mark(line: str) -> bool:
