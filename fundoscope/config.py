@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,57 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fundoscope.errors import ConfigError, nearest
 from fundoscope.records import LANGUAGES, Language
+
+
+class Endpoint(BaseModel):
+    """A server that speaks OpenAI's chat completions, and how it may be used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: str
+    """As the server calls it."""
+    base_url: str = ""
+    """`https://HOST/v1`; empty: the environment's OPENAI_BASE_URL, else OpenAI itself."""
+    key_env: str = "OPENAI_API_KEY"
+    """Variable of the environment that holds the key. A key itself is never part of a job."""
+    key_file: Path | None = None
+    """File that holds the key, when no variable does."""
+    photograph: bool = False
+    """Send the photograph too, not only what is known of it."""
+    photograph_px: int = Field(default=768, ge=64, le=4096)
+    """Longest side of the photograph as it is sent, cropped to its field of view."""
+    jpeg_quality: int = Field(default=85, ge=30, le=100)
+    temperature: float | None = Field(default=0.7, ge=0, le=2)
+    """None leaves it to the server; some models take none."""
+    max_tokens: int = Field(default=2000, ge=64)
+    """Most tokens of one answer."""
+    structured: bool = False
+    """Ask for JSON by a schema, where the server can."""
+    body: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of a request, such as `{reasoning_effort: low}`."""
+
+    at_once: int = Field(default=0, ge=0, le=2048)
+    """Requests in flight; 0 finds out what the server bears."""
+    requests_per_minute: int = Field(default=0, ge=0)
+    tokens_per_minute: int = Field(default=0, ge=0)
+    timeout_s: float = Field(default=120, gt=0)
+    """How long one request may take."""
+    attempts: int = Field(default=8, ge=1, le=50)
+    """How often one request is sent before it is given up in this run."""
+    repairs: int = Field(default=2, ge=0, le=10)
+    """How often an answer is sent back with what is wrong in it."""
+    budget_usd: float | None = Field(default=None, gt=0)
+    """What the whole run may cost."""
+    price: tuple[float, float] | None = None
+    """US dollars for a million tokens, in and out; needed where our table lacks the model."""
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides an answer; limits, keys, prices and addresses do not."""
+        decides = ("model", "photograph", "temperature", "max_tokens", "structured", "body")
+        chosen = {name: getattr(self, name) for name in decides}
+        if self.photograph:
+            chosen |= {"px": self.photograph_px, "quality": self.jpeg_quality}
+        return chosen
 
 
 class Job(BaseModel):
@@ -37,7 +89,9 @@ class Job(BaseModel):
     """`instruction` (3 to 6 turns), `alignment` (one turn)."""
     languages: tuple[Language, ...] = LANGUAGES
     engine: str = "composer"
-    """`composer` works offline; others are listed by `fundoscope doctor`."""
+    """`composer` works offline; `endpoint` asks a server, `batches` its Batch files."""
+    endpoint: Endpoint | None = None
+    """The server, for the engines that ask one."""
     seed: int = 0
     """Decides every choice of wording, with the photograph's key."""
 
@@ -66,6 +120,8 @@ def make_job(**fields: Any) -> Job:
         raise ConfigError(
             f"a job has no field {unknown[0]!r}", mend=nearest(unknown[0], Job.model_fields)
         )
+    if isinstance(fields.get("endpoint"), dict):
+        fields["endpoint"] = _endpoint(fields["endpoint"])
     try:
         return Job(**fields)
     except ValidationError as problem:
@@ -91,3 +147,37 @@ def read_job(file: Path, **changes: Any) -> Job:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{file} holds no job", mend="see `fundoscope jobs show NAME`")
     return make_job(**{**loaded, **changes})
+
+
+def with_endpoint(job: Job, changes: Mapping[str, Any]) -> Job:
+    """Return a job with another server, or other limits of it; one with a server asks it.
+
+    Raises
+    ------
+    ConfigError
+        If a field is of the wrong kind, or no model is named.
+    """
+    if not changes:
+        return job
+    known = job.endpoint.model_dump() if job.endpoint else {}
+    engine = "endpoint" if job.engine == "composer" else job.engine
+    endpoint = _endpoint({**known, **changes})
+    return job.model_copy(update={"endpoint": endpoint, "engine": engine})
+
+
+def _endpoint(fields: dict[str, Any]) -> Endpoint:
+    unknown = [name for name in fields if name not in Endpoint.model_fields]
+    if unknown:
+        raise ConfigError(
+            f"a server has no setting {unknown[0]!r}",
+            mend=nearest(unknown[0], Endpoint.model_fields),
+        )
+    try:
+        return Endpoint(**fields)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise ConfigError(
+            f"setting {name!r} of the server: {first['msg'].lower()}",
+            mend="give --model NAME" if name == "model" else "see `fundoscope build --help`",
+        ) from problem

@@ -21,6 +21,7 @@ class FundoscopeError(Exception):
         ├── ConfigError        a job or an option
         ├── KnowledgeError     a fact or its source, or a question about facts
         ├── LedgerError        a run's memory
+        ├── EndpointError      a server that answers no question, or not within the budget
         ├── DialogueError      a file of dialogues from elsewhere
         ├── ModelError         a checkpoint, a model's parts, or what it is asked
         └── MissingExtra       an optional part is not installed
@@ -88,6 +89,10 @@ class KnowledgeError(FundoscopeError):
 
 class LedgerError(FundoscopeError):
     """A run's memory is missing, of another version, or in use."""
+
+
+class EndpointError(FundoscopeError):
+    """A server answers no question of ours: wrong key, spent quota, unknown model, gone."""
 
 
 class DialogueError(FundoscopeError):

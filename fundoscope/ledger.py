@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from fundoscope.asked import Asked
 from fundoscope.errors import LedgerError
 from fundoscope.records import (
     Conversation,
@@ -32,7 +33,7 @@ from fundoscope.records import (
 )
 
 FILE_NAME = "ledger.sqlite"
-FORMAT = 1
+FORMAT = 2
 """Raised when the tables change; a ledger of another format is refused."""
 
 _TABLES = """
@@ -49,6 +50,15 @@ CREATE TABLE dialogues (
 CREATE TABLE left_out (
     ordinal INTEGER NOT NULL, pass INTEGER NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL,
     reason TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (what, name, origin)) WITHOUT ROWID;
+CREATE TABLE asked (
+    record INTEGER NOT NULL, track TEXT NOT NULL, language TEXT NOT NULL, hash BLOB NOT NULL,
+    round INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('asked', 'packed', 'answered')),
+    raw TEXT NOT NULL DEFAULT '', problem TEXT NOT NULL DEFAULT '', model TEXT NOT NULL DEFAULT '',
+    prompt_tokens INTEGER NOT NULL DEFAULT 0, completion_tokens INTEGER NOT NULL DEFAULT 0,
+    cost_usd REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+    cut INTEGER NOT NULL DEFAULT 0, judged TEXT NOT NULL DEFAULT '{}',
+    batch TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (record, track, language, hash, round)) WITHOUT ROWID;
 CREATE TABLE looks (
     file TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
     look TEXT NOT NULL) WITHOUT ROWID;
@@ -63,6 +73,31 @@ class Tally:
     kept: int
     rejected: int
     left_out: int
+    spent_usd: float = 0.0
+    """By engines that ask a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a request came to, as it is kept: small enough to be sent between processes."""
+
+    kept: bool
+    reason: str = ""
+    conversation: bytes | None = None
+    """As JSON; None where the answer could not be read as one."""
+    raw: str = ""
+    judged: str = "{}"
+    """JSON: aspect -> judgement -> how many claims."""
+
+
+def settled(conversation: Conversation, verdict: Verdict) -> Settled:
+    """Return a judged conversation as the ledger keeps it."""
+    return Settled(
+        verdict.kept,
+        verdict.reason,
+        _conversations().dump_json(conversation),
+        judged=json.dumps(_judged_counts(verdict)),
+    )
 
 
 @cache
@@ -99,6 +134,7 @@ class Ledger:
         self._db.execute("PRAGMA synchronous = NORMAL")  # WAL keeps commits whole on kill -9
         self._pass = self._ordinal = 0
         self._open(write)
+        self.asked = Asked(self._db)
 
     def _open(self, write: bool) -> None:
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -144,7 +180,20 @@ class Ledger:
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return json.loads(row[0]) if row else None
 
+    def recall_all(self, prefix: str) -> dict[str, Any]:
+        """Return every value whose name begins with `prefix`, by the rest of the name."""
+        rows = self._db.execute(
+            "SELECT name, value FROM meta WHERE name >= ? AND name < ? ORDER BY name",
+            (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)),
+        )
+        return {name.removeprefix(prefix): json.loads(value) for name, value in rows}
+
     # writing, by the one writer
+
+    def begin(self) -> None:
+        """Go on writing to what a pass has read; `commit` makes it last."""
+        self._pass = self.recall("pass") or 0
+        self._db.execute("BEGIN")
 
     def begin_pass(self, job: dict[str, object]) -> None:
         """Start reading the source from its beginning; what an earlier pass kept stays known."""
@@ -192,19 +241,27 @@ class Ledger:
         self, record: int, conversation: Conversation, request_hash: bytes, verdict: Verdict
     ) -> None:
         """Keep or reject a conversation, with the counts of what was judged."""
+        self.settle(record, conversation.track, conversation.language, request_hash,
+                    settled(conversation, verdict))  # fmt: skip
+
+    def settle(
+        self, record: int, track: str, language: str, request_hash: bytes, end: Settled
+    ) -> None:
+        """Keep or reject what a request came to."""
         self._db.execute(
             "INSERT OR REPLACE INTO dialogues"
-            " (record, track, language, hash, state, conversation, reason, judged)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " (record, track, language, hash, state, conversation, reason, raw, judged)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record,
-                conversation.track,
-                conversation.language,
+                track,
+                language,
                 request_hash,
-                "kept" if verdict.kept else "rejected",
-                _conversations().dump_json(conversation),
-                verdict.reason,
-                json.dumps(_judged_counts(verdict)),
+                "kept" if end.kept else "rejected",
+                end.conversation,
+                end.reason,
+                end.raw,
+                end.judged,
             ),
         )
 
@@ -213,12 +270,15 @@ class Ledger:
         self._db.execute("COMMIT")
         self._db.execute("BEGIN")
 
-    def finish_pass(self) -> None:
-        """Say that the source was read to its end: what it no longer holds is forgotten."""
+    def finish_pass(self, *, complete: bool = True) -> None:
+        """Say that the source was read to its end: what it no longer holds is forgotten.
+
+        `complete` tells whether every dialogue was had, too.
+        """
         for table in ("dialogues WHERE record IN (SELECT id FROM records WHERE pass < ?)",
                       "records WHERE pass < ?", "left_out WHERE pass < ?"):  # fmt: skip
             self._db.execute(f"DELETE FROM {table}", (self._pass,))
-        self.remember("finished", True)
+        self.remember("finished", complete)
         self.remember("finished_at", time.strftime("%Y-%m-%d %H:%M:%S"))
         self._db.execute("COMMIT")
 
@@ -251,6 +311,7 @@ class Ledger:
             count("dialogues WHERE state = 'kept'"),
             count("dialogues WHERE state = 'rejected'"),
             count("left_out"),
+            self.asked.spent().cost_usd,
         )
 
     def records(self) -> Iterator[Record]:
@@ -293,6 +354,22 @@ class Ledger:
                 for judgement, k in by_judgement.items():
                     mine[judgement] = mine.get(judgement, 0) + k * n
         return total
+
+    def line_of(self, row: int) -> bytes | None:
+        """Return a record as JSON, by its row."""
+        found = self._db.execute("SELECT record FROM records WHERE id = ?", (row,)).fetchone()
+        return found[0] if found else None
+
+    def items(self, at_a_time: int = 256) -> Iterator[tuple[int, bytes]]:
+        """Yield (row, record as JSON) of every record of this pass; writing meanwhile is fine."""
+        last = 0
+        while page := self._db.execute(
+            "SELECT id, record, ordinal FROM records WHERE ordinal > ? AND pass = ?"
+            " ORDER BY ordinal LIMIT ?",
+            (last, self._pass, at_a_time),
+        ).fetchall():
+            last = page[-1][2]
+            yield from ((row, line) for row, line, _ in page)
 
     def summary(self) -> dict[str, Any]:
         """Return the counts as plain data."""

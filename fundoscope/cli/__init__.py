@@ -1,6 +1,7 @@
 """`fundoscope VERB`: parse, call one public function, show."""
 
 from fundoscope.cli import (
+    batching,
     checking,
     converting,
     delivering,
@@ -13,6 +14,7 @@ from fundoscope.cli import (
 from fundoscope.cli.app import cli, main
 
 __all__ = [
+    "batching",
     "checking",
     "cli",
     "converting",

@@ -13,6 +13,7 @@ from pathlib import Path
 from fundoscope import __version__
 from fundoscope.config import Job
 from fundoscope.converse.composer import compose, prompt_version, tracks
+from fundoscope.converse.endpoint import Item, Made, asks_by, converse_by_endpoint
 from fundoscope.errors import ConfigError, PhotographError, nearest
 from fundoscope.ledger import Ledger, Tally
 from fundoscope.measure.all_sources import sources
@@ -29,6 +30,8 @@ engines: Registry[Engine] = Registry("engines")
 """Engines that answer at once; each returns a conversation about a record."""
 engines.register("composer")(compose)
 
+SERVERS = ("endpoint", "batches")
+"""Engines that ask a server, which answers when it can; they work from the ledger."""
 COMMIT_EVERY_S = 1.0
 """What a kill may cost: this much composing, no answer that was paid for."""
 LOOK_AT_ONCE = 64
@@ -46,6 +49,10 @@ class BuildReport:
     composed: int
     """Dialogues made by this call; the others were already there."""
     seconds: float
+    stopped: str = ""
+    """Why not all was done, such as a budget; the same call goes on from there."""
+    waiting: int = 0
+    """Requests packed into batch files and not answered yet."""
 
 
 def build(
@@ -58,33 +65,42 @@ def build(
 
     Raises
     ------
+    EndpointError
+        If a server is asked and answers nobody.
     ReadError, ConfigError, LedgerError
         With file, line and column where a label is wrong; what was kept until then stays kept.
     """
     started = time.monotonic()
-    engine = _engine(job)
+    _check_tracks(job)
+    engine = None if job.engine in SERVERS else engines.get(job.engine)
     with Ledger(Path(run), write=True) as ledger:
         ledger.begin_pass(job.resolved() | {"command": command, "fundoscope": __version__})
-        things = _looked_at(_records(job), ledger, job)
-        composed = _compose_all(things, ledger, job, engine, progress)
-        ledger.finish_pass()
+        things = _looked_at(records_of(job), ledger, job)
+        if engine:
+            made = Made(_compose_all(things, ledger, job, engine, progress))
+        else:
+            _keep_all(things, ledger, progress)
+            made = _ask_all(ledger, job, progress)
+        ledger.finish_pass(complete=not made.stopped and not made.waiting)
         tally = ledger.tally()
     if tally.records == 0:
         raise ConfigError(
             f"{job.source} in {job.root} gave no record; {tally.left_out} things were left out",
             mend="see left_out.jsonl; give --photographs, or --labels-only for labels alone",
         )
-    return BuildReport(tally, composed, time.monotonic() - started)
+    return BuildReport(
+        tally, made.dialogues, time.monotonic() - started, made.stopped, made.waiting
+    )
 
 
-def _engine(job: Job) -> Engine:
+def _check_tracks(job: Job) -> None:
     for track in job.tracks:
         if track not in tracks():
             raise ConfigError(f"no track {track!r}", mend=nearest(track, tracks()))
-    return engines.get(job.engine)
 
 
-def _records(job: Job) -> Iterator[Record | LeftOut]:
+def records_of(job: Job) -> Iterator[Record | LeftOut]:
+    """Yield what a job's source holds, its tables joined; photographs are not opened."""
     request = SourceRequest(
         root=job.root,
         labels=job.labels,
@@ -194,6 +210,48 @@ def _compose_all(
             if progress:
                 progress(Tally(records, kept, rejected, left_out))
     return composed
+
+
+def _keep_all(
+    things: Iterable[Record | LeftOut], ledger: Ledger, progress: Progress | None
+) -> None:
+    """Read the whole source into the ledger: a server is asked from there."""
+    last = time.monotonic()
+    for thing in things:
+        if isinstance(thing, LeftOut):
+            ledger.leave_out(thing)
+        else:
+            ledger.add_record(thing)
+        if time.monotonic() - last > COMMIT_EVERY_S:
+            ledger.commit()
+            last = time.monotonic()
+            if progress:
+                progress(ledger.tally())
+    ledger.commit()
+
+
+def _ask_all(ledger: Ledger, job: Job, progress: Progress | None) -> Made:
+    if job.engine == "batches":
+        from fundoscope.converse.batch_files import pack
+
+        return pack(ledger, job, items_of(ledger, job))
+    return converse_by_endpoint(ledger, job, items_of(ledger, job), progress)
+
+
+def items_of(ledger: Ledger, job: Job) -> Iterator[Item]:
+    """Return the dialogues of a run that are not settled yet, in the source's order."""
+    versions = {(t, g): asks_by(job, t, g) for t in job.tracks for g in job.languages}
+    return _unsettled(ledger, job, versions)
+
+
+def _unsettled(
+    ledger: Ledger, job: Job, versions: dict[tuple[str, Language], str]
+) -> Iterator[Item]:
+    for row, line in ledger.items():
+        for (track, language), version in versions.items():
+            asked = request_hash(line, job, track, language, version)
+            if not ledger.is_done(row, track, language, asked):
+                yield Item(row, line, track, language, asked)
 
 
 def engine_version(engine: Engine, language: Language) -> str:

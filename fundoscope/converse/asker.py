@@ -1,0 +1,134 @@
+"""One request seen through to its answer: in turn, within the budget, again where that helps."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+from fundoscope.config import Endpoint
+from fundoscope.converse.chat_client import ChatClient, Completion, Later, Refused, Stop
+from fundoscope.converse.money import Purse, picture_tokens
+from fundoscope.converse.pace import Pace, Window, common_pause_s, wait_s
+
+FAILURES_IN_A_ROW = 40
+"""Failed requests without one answer between them, after which a server counts as gone; at least
+three for each place of the window."""
+REFUSALS_IN_A_ROW = 5
+"""Requests refused outright without one answer: then the fault is in all of them."""
+_TOKENS_A_BYTE = 0.3
+"""Of our prompts, about; to keep a limit of tokens per minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """An answer and what it took."""
+
+    completion: Completion
+    cost_usd: float
+    attempts: int
+
+
+class GaveUp(Exception):
+    """A request was sent as often as it may be, and never answered."""
+
+
+class Asker:
+    """Asks one server, for many at once, and knows when to stop asking.
+
+    Parameters
+    ----------
+    purse : pays for every answer.
+    seed : of the jitter between attempts alone.
+    """
+
+    def __init__(self, endpoint: Endpoint, purse: Purse, seed: int = 0) -> None:
+        self.endpoint, self.purse = endpoint, purse
+        self.client = ChatClient(endpoint)
+        self.window = Window(endpoint.at_once)
+        self._pace = Pace(endpoint.requests_per_minute, endpoint.tokens_per_minute)
+        self._rng = random.Random(seed)
+        self._failures = self._refusals = 0
+        self._picture = picture_tokens(endpoint.photograph_px) if endpoint.photograph else 0
+
+    async def __aenter__(self) -> Asker:
+        await self.client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.client.__aexit__(kind, problem, trace)
+
+    async def ask(self, body: bytes, words_bytes: int, key: str) -> Paid:
+        """Return the answer to a request.
+
+        Parameters
+        ----------
+        body : the request as JSON.
+        words_bytes : how much of it is text and not photograph.
+        key : its name, by which a server that remembers knows it again.
+
+        Raises
+        ------
+        GaveUp, Refused
+            If this request has no answer.
+        Stop, OutOfBudget
+            If no request should be sent any more.
+        """
+        tokens = round(words_bytes * _TOKENS_A_BYTE) + self._picture + self.endpoint.max_tokens // 3
+        why, answered = "", 0
+        for attempt in range(self.endpoint.attempts):
+            try:
+                return await self._once(body, words_bytes, tokens, f"{key}-{answered}", attempt)
+            except Later as problem:
+                why = str(problem)
+                answered += problem.answered
+                self._failed(problem)
+                if attempt + 1 < self.endpoint.attempts:
+                    await asyncio.sleep(wait_s(attempt, problem.after_s, self._rng))
+            except Refused as problem:
+                self._refused(problem)
+                raise
+        raise GaveUp(f"after {self.endpoint.attempts} attempts: {why}")
+
+    async def _once(
+        self, body: bytes, words_bytes: int, tokens: int, key: str, attempt: int
+    ) -> Paid:
+        async with self.window.place():
+            await self._pace.turn(tokens)
+            aside = self.purse.set_aside(words_bytes, self._picture, self.endpoint.max_tokens)
+            started, used = time.monotonic(), (0, 0)
+            try:
+                done = await self.client.complete(body, key)
+                used = done.prompt_tokens, done.completion_tokens
+            finally:
+                cost = self.purse.settle(aside, *used)
+        self._failures = self._refusals = 0
+        self.window.went_well(time.monotonic() - started)
+        return Paid(done, cost, attempt + 1)
+
+    def _failed(self, problem: Later) -> None:
+        if problem.busy:
+            self.window.was_too_much()
+            self._pace.pause(common_pause_s(problem.after_s))
+            return  # it is there, and will answer
+        self._failures += 1
+        if self._failures >= max(FAILURES_IN_A_ROW, 3 * int(self.window.size)):
+            raise Stop(
+                f"{self._failures} requests in a row failed, the last one: {problem}",
+                "see whether the server runs; the same command goes on from here",
+            ) from problem
+
+    def _refused(self, problem: Refused) -> None:
+        self._refusals += 1
+        if self._refusals >= REFUSALS_IN_A_ROW:
+            raise Stop(
+                f"{self._refusals} requests in a row were refused, the last one: {problem}",
+                "mend the job; the same command goes on from here",
+            ) from problem
