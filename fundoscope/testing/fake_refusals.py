@@ -13,9 +13,9 @@ from fundoscope.testing.fake_answers import Prompt
 from fundoscope.testing.fake_settings import FakeServerSettings, Faults, draw
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """An answer that is an error."""
+@dataclass(eq=False)
+class Refusal(Exception):
+    """An answer that is an error, returned or raised."""
 
     status: int
     message: str
@@ -46,6 +46,19 @@ class Refusal:
 def bad_request(message: str) -> Refusal:
     """Return the refusal of a request that makes no sense."""
     return Refusal(400, message, outcome="bad_request")
+
+
+def not_found(message: str) -> Refusal:
+    """Return the refusal of what is not there."""
+    return Refusal(404, message, outcome="not_found")
+
+
+def overloaded(drawn: float) -> Refusal:
+    """Return the refusal that a request of a batch meets, one of two as a number below 1 says."""
+    if drawn < 0.5:
+        what = "Rate limit reached on requests per min."
+        return Refusal(429, what, "rate_limit_exceeded", "requests")
+    return Refusal(500, "The server had an error.", None, "server_error")
 
 
 def refusal_of(request: web.BaseRequest, settings: FakeServerSettings) -> Refusal | None:

@@ -27,9 +27,9 @@ async def send_pieces(
         response.content_length = sum(map(len, pieces))
     await response.prepare(request)
     for piece in pieces:
-        await response.write(piece)
         if seconds:
             await asyncio.sleep(seconds / len(pieces))
+        await response.write(piece)
     await response.write_eof()
     return response
 

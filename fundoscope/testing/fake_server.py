@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from collections.abc import Callable
 from http.client import HTTPConnection
 from types import TracebackType
 from typing import Any
@@ -84,8 +84,9 @@ class FakeServer:
         `requests`: by path and outcome (`answered`, the name of a fault, `disconnected`, ...).
         `answered`: chat completions written whole, of which `distinct` differ in their
         `Idempotency-Key` (or, without one, body), `repeated` came again, `replayed` were given
-        from memory and `paid` were not. `prompt_tokens` and `completion_tokens`: of those paid.
-        `in_flight`, `most_in_flight`: requests for completions, now and at most.
+        from memory and `paid` were not. `batch_answered`: completions within batches.
+        `prompt_tokens` and `completion_tokens`: of those paid. `in_flight`, `most_in_flight`:
+        requests for completions, now and at most.
         """
         return dict(self._ask("GET", "/fake/counts"))
 
@@ -189,19 +190,22 @@ class _InProcess:
         self._process.communicate()  # closes its standard input, upon which it ends
 
 
-async def serve(settings: FakeServerSettings, started: Any, stop: asyncio.Event) -> None:
+async def serve(
+    settings: FakeServerSettings, started: Callable[[int], None], stop: asyncio.Event
+) -> None:
     """Run the endpoint until `stop` is set; `started` is told the port."""
     serving = Serving(settings)
     server = web.Server(serving.handle, handler_cancellation=True, access_log=None)
     runner = web.ServerRunner(server, shutdown_timeout=0.1)
-    await runner.setup()
     try:
+        await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", settings.port, backlog=4096)
         await site.start()
         started(runner.addresses[0][1])
         await stop.wait()
     finally:
         await runner.cleanup()
+        await serving.close()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -226,7 +230,7 @@ async def _run_in_front(settings: FakeServerSettings, until_input_ends: bool) ->
     def tell(port: int) -> None:
         print(f"fake endpoint at http://127.0.0.1:{port}/v1", flush=True)
 
-    await serve(replace(settings), tell, stop)
+    await serve(settings, tell, stop)
 
 
 if __name__ == "__main__":

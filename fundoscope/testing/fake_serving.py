@@ -15,7 +15,14 @@ from aiohttp import web
 
 from fundoscope.errors import FundoscopeError
 from fundoscope.testing.fake_answers import Prompt, read_prompt, written
-from fundoscope.testing.fake_completions import MADE_AT, Told, completion_bytes, events
+from fundoscope.testing.fake_batch_routes import BatchRoutes
+from fundoscope.testing.fake_completions import (
+    MADE_AT,
+    Told,
+    completion,
+    completion_bytes,
+    events,
+)
 from fundoscope.testing.fake_faults import faulty
 from fundoscope.testing.fake_refusals import (
     Refusal,
@@ -72,6 +79,7 @@ class Serving:
     def __init__(self, settings: FakeServerSettings) -> None:
         self.settings = settings
         self.tally = Tally()
+        self._batches = BatchRoutes(self.tally, self._complete)
         self._requests, self._tokens = Window(), Window()
         self._attempts: dict[int, int] = {}
         self._made: dict[int, _Made] = {}
@@ -88,10 +96,13 @@ class Serving:
     async def handle(self, request: web.BaseRequest) -> _Response:
         """Answer any request."""
         handler = self._routes.get(request.raw_path)
-        if handler is None:
-            what = f"Unknown request URL: {request.method} {request.raw_path}"
-            return Refusal(404, what).response()
-        return await handler(request)
+        if handler is not None:
+            return await handler(request)
+        return await self._batches.handle(request, self.settings)
+
+    async def close(self) -> None:
+        """Stop what is under way and delete what was uploaded."""
+        await self._batches.close()
 
     async def chat(self, request: web.BaseRequest) -> _Response:
         """Answer a request for a chat completion, or do to it what the faults say."""
@@ -201,6 +212,19 @@ class Serving:
         else:
             call.outcome = fault
         return response
+
+    def _complete(self, body: bytes, custom_id: str) -> dict[str, Any]:
+        """Return the completion of a request in a batch; faults of content may befall it."""
+        settings = self.settings
+        small, _ = without_photographs(body)
+        made = self._make(small)
+        if refused := unfit(made.prompt, settings):
+            raise ValueError(refused.message)
+        key = _number(custom_id.encode())
+        attempt = self._attempts[key] = self._attempts.get(key, 0) + 1
+        told = self._tell(made, settings.faults.befalls(settings.seed, f"{key:x}", attempt))
+        self.tally.batch_answered += 1
+        return completion(told, settings.usage)
 
     def _refusal(self, call: _Call, fault: str) -> Refusal:
         faults = self.settings.faults

@@ -18,6 +18,7 @@ class Tally:
     answered: int = 0
     repeated: int = 0
     replayed: int = 0
+    batch_answered: int = 0
     prompt_tokens: int = 0
     answer_tokens: int = 0
     in_flight: int = 0
@@ -58,6 +59,7 @@ class Tally:
             "repeated": self.repeated,
             "replayed": self.replayed,
             "paid": self.answered - self.replayed,
+            "batch_answered": self.batch_answered,
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.answer_tokens,
             "in_flight": self.in_flight,
