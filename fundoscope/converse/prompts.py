@@ -6,8 +6,8 @@ The words stand in `prompts/`: a template for each track, language and occasion,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from hashlib import blake2b
 from importlib.resources import files
@@ -18,12 +18,14 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
 from fundoscope.describe.description import fact_lines
 from fundoscope.errors import ConfigError, nearest
-from fundoscope.records import Language, Record
+from fundoscope.records import Language, Photograph, Record
 from fundoscope.verify.check import Facts
 
 VERSION = 1
 """Raised when what is sent changes otherwise than by the files of `prompts/`."""
 
+LEAST_NAME = 5
+"""Characters from which a name with a digit in it, such as `IM_0012`, can only be a name."""
 TRACKS = ("instruction", "alignment")
 LABEL_SPACES = "label_spaces.yaml"
 OTHER_SOURCE = "other"
@@ -87,12 +89,26 @@ def facts_text(record: Record, language: Language, facts: Facts | None = None) -
     Neither the photograph's name nor the patient's is among them, nor free notes of the source; nor
     the name of the set, which for a user's own photographs is that of a folder.
     """
-    dataset, ours = record.photograph.dataset, _OF_THE_SET[language]
-    said = [
-        replace(s, source=ours) if s.source == dataset else s
-        for s in (facts or Facts.of(record)).said
-    ]
-    return "\n".join([_TITLES[language], *fact_lines(record, said, language)])
+    said = (facts or Facts.of(record)).said
+    lines = fact_lines(record, said, language, _without_names(record.photograph, language))
+    return "\n".join([_TITLES[language], *lines])
+
+
+def _without_names(photograph: Photograph, language: Language) -> Callable[[str], str]:
+    """Return what takes names out of the words that a tool or a table wrote."""
+    names = [photograph.key, photograph.id, photograph.patient or ""]
+    names = [n for n in names if len(n) >= LEAST_NAME and any(map(str.isdigit, n))]
+    pattern = "|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names)
+
+    @cache
+    def reworded(text: str) -> str:
+        if text == photograph.dataset:
+            return _OF_THE_SET[language]
+        if any(name in text for name in names):
+            text = re.sub(pattern, "...", text)
+        return " ".join(text.split())
+
+    return reworded
 
 
 def repair_message(verdict_lines: Iterable[str], language: Language) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from fundoscope import terms
@@ -31,25 +31,30 @@ def description(record: Record, language: Language) -> str:
     return "\n".join([title, *fact_lines(record, statements(record), language)])
 
 
-def fact_lines(record: Record, said: Iterable[Statement], language: Language) -> Iterator[str]:
+def fact_lines(
+    record: Record,
+    said: Iterable[Statement],
+    language: Language,
+    reworded: Callable[[str], str] = str,
+) -> Iterator[str]:
     """Yield a line for each fact of a record, and last that what is not listed is not known.
-
-    No line names the photograph or its patient.
 
     Parameters
     ----------
-    said : the record's statements (`describe.statements`), where the caller has them already.
+    said : the record's statements (`describe.statements`).
+    reworded : applied to sources and reasons, the only words in a line that others wrote.
     """
     _, source, not_measured, closing = _HEADINGS[language]
     known = [s for s in said if s.value != UNMEASURED]
     for (_, by), group in groupby(known, key=lambda s: (_together(s), s.source)):
         sentence = (" " if language == "en" else "").join(sentences(list(group), language))
-        yield f"- {sentence} [{source}: {by}]"
+        yield f"- {sentence} [{source}: {reworded(by)}]"
     missing = [q for q in record.measurements if isinstance(q, Unmeasured)]
     for quantity in missing:
         name = terms.quantity(quantity.name).names(language)[0]
         place = ", ".join(part for part in (quantity.of, quantity.where) if part)
-        yield f"- {not_measured}: {name}{f' ({place})' if place else ''}: {quantity.reason}"
+        named = f"{name} ({place})" if place else name
+        yield f"- {not_measured}: {named}: {reworded(quantity.reason)}"
     yield closing
 
 
