@@ -25,6 +25,8 @@ _AT_A_TIME = 200
 """Lines that are worked on before others get their turn."""
 _VALIDATED_AFTER = 0.1
 """Share of a batch's time after which its file was read."""
+_LOOKS_S = 0.05
+"""Seconds between looks whether a batch was cancelled."""
 _UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
 _STAMPS = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
 
@@ -149,8 +151,8 @@ class Batches:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self, batch: Batch, settings: FakeServerSettings) -> None:
-        ends = time.monotonic() + settings.batch_seconds
-        await asyncio.sleep(_VALIDATED_AFTER * settings.batch_seconds)
+        begun = time.monotonic()
+        await _until(begun + _VALIDATED_AFTER * settings.batch_seconds, batch)
         if draw(settings.seed, "batch", batch.number) < settings.faults.batch_failed:
             batch.errors = [_error("token_limit_exceeded", "Enqueued token limit reached.", None)]
         else:
@@ -164,8 +166,7 @@ class Batches:
         if settings.faults.batch_shuffled:
             random.Random(f"{settings.seed}/{batch.number}").shuffle(places)
         expired = await self._work(batch, places, settings)
-        while batch.status == "in_progress" and time.monotonic() < ends:
-            await asyncio.sleep(min(0.02, settings.batch_seconds))
+        await _until(begun + settings.batch_seconds, batch)
         if batch.status == "cancelling":
             batch.become("cancelled")
             return
@@ -226,6 +227,12 @@ class Batches:
                 said["response"] = _response(id, 400, {"error": error})
         line = {"id": f"batch_req_{_digits(id)}", "custom_id": id, **said}
         return fate, json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+async def _until(moment: float, batch: Batch) -> None:
+    """Wait until a moment, or until the batch is cancelled."""
+    while batch.status != "cancelling" and (rest := moment - time.monotonic()) > 0:
+        await asyncio.sleep(min(_LOOKS_S, rest))
 
 
 def _befalls(id: str, attempt: int, settings: FakeServerSettings) -> str:
