@@ -49,6 +49,7 @@ _THOUGHT_STARTS = ("<think>", "<thinking>", "<reasoning>")
 _BLANK = dict.fromkeys(map(ord, "\ufeff\u200b\u200e\u200f\u2060")) | {
     ord("\u00a0"): " ", ord("\u3000"): " ", ord("\u2028"): "\n", ord("\u2029"): "\n",
 }  # fmt: skip
+_IMAGE = "<image>"
 _RULES = frozenset("-*_=")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»"}
 _FAREWELL = re.compile(
@@ -124,7 +125,7 @@ def _turns(said: Sequence[tuple[Speaker, object]], language: Language) -> tuple[
         if not isinstance(spoken, str):
             raise _unreadable("not text", language, count)
         if not turns and speaker == "question":
-            spoken = _without_image(spoken)
+            spoken = _without_image(spoken.strip())
         spoken = _unquoted(spoken.strip())
         if (speaker == "question") == (question is not None):
             raise _unreadable(
@@ -239,20 +240,17 @@ def _without_farewell(spoken: list[str]) -> list[str]:
     fences = [i for i, line in enumerate(spoken) if line.lstrip().startswith("```")]
     if len(fences) % 2:
         spoken = spoken[: fences[-1]]
-    while len(spoken) > 1:
-        spoken = _without_frame(spoken)
-        if len(spoken) < 2 or not _FAREWELL.match(spoken[-1][:_LOOKED_AT]):
-            break
-        spoken = spoken[:-1]
-    return spoken
+    end = _frame_start(spoken, len(spoken))
+    while end > 1 and _FAREWELL.match(spoken[end - 1][:_LOOKED_AT]):
+        end = _frame_start(spoken, end - 1)
+    return spoken[:end]
 
 
-def _without_frame(spoken: list[str]) -> list[str]:
-    """Drop blank lines, rules and counts of turns behind what was said."""
-    end = len(spoken)
+def _frame_start(spoken: Sequence[str], end: int) -> int:
+    """Return where blank lines, rules and counts of turns behind what was said begin."""
     while end > 1 and (_is_rule(spoken[end - 1]) or is_turn_mark(spoken[end - 1])):
         end -= 1
-    return spoken[:end]
+    return end
 
 
 def _is_rule(line: str) -> bool:
@@ -262,7 +260,7 @@ def _is_rule(line: str) -> bool:
 
 def _framed(spoken: list[str], role: RoleLine) -> list[str]:
     """Return what was said without its frame: rules, counts, emphasis around the whole line."""
-    spoken = _without_frame(spoken)
+    spoken = spoken[: _frame_start(spoken, len(spoken))]
     if role.unclosed and spoken[-1].endswith(role.unclosed):
         spoken[-1] = spoken[-1].removesuffix(role.unclosed)
     return spoken
@@ -270,18 +268,20 @@ def _framed(spoken: list[str], role: RoleLine) -> list[str]:
 
 def _joined(spoken: Sequence[str], language: Language) -> str:
     """Join lines: a sentence that a line break cuts becomes one line, all else stays as it was."""
-    kept: list[str] = []
-    fenced = False
+    parts: list[str] = []  # lines and what stands between them
+    before, fenced = "", False
     for line in spoken:
         if line.lstrip().startswith("```"):
             fenced = not fenced
-        elif not fenced and line and kept and kept[-1] and _goes_on(kept[-1], line):
-            gap = "" if language == "zh" and not line.lstrip()[0].isascii() else " "
-            kept[-1] += gap + line.lstrip()
+        elif not fenced and line and before and _goes_on(before, line):
+            line = line.lstrip()
+            parts += ("" if language == "zh" and not line[0].isascii() else " ", line)
+            before = line
             continue
-        if line or (kept and kept[-1]):
-            kept.append(line)
-    return "\n".join(kept)
+        if line or before:
+            parts += ("\n", line)
+        before = line
+    return "".join(parts).strip("\n")
 
 
 def _goes_on(line: str, following: str) -> bool:
@@ -293,12 +293,19 @@ def _goes_on(line: str, following: str) -> bool:
 
 
 def _without_image(question: str) -> str:
-    question = question.strip()
-    while question[:7].lower() == "<image>":
-        question = question[7:].strip()
-    while question[-7:].lower() == "<image>":
-        question = question[:-7].strip()
-    return question
+    """Return a question without the marks for the photograph at its start and its end."""
+    start, end = 0, len(question)
+    while question[start : start + len(_IMAGE)].lower() == _IMAGE:
+        start = _not_blank(question, start + len(_IMAGE), 1)
+    while question[max(start, end - len(_IMAGE)) : end].lower() == _IMAGE:
+        end = _not_blank(question, end - len(_IMAGE) - 1, -1) + 1
+    return question[start:end]
+
+
+def _not_blank(text: str, at: int, step: int) -> int:
+    while 0 <= at < len(text) and text[at].isspace():
+        at += step
+    return at
 
 
 def _unquoted(spoken: str) -> str:

@@ -198,7 +198,7 @@ def test_quotes_within_a_text_stay():
 
 @pytest.mark.parametrize(
     "question",
-    ["<image>\nWhat is this?", "What is this?\n<image>", "<image> What is this? <IMAGE>"],
+    ["<image>\nWhat is this?", "What is this?\n<image>", "<image> What is this? <IMAGE> <image>"],
 )
 def test_the_image_mark_is_taken_from_the_first_question(question):
     text = f"User: {question}\nAssistant: A photograph."
@@ -352,19 +352,20 @@ def test_any_text_is_read_or_refused_and_nothing_else(text, language):
 
 
 UNITS = [
-    *"#*_>- \n[{\"<`:：.1QA用\\\t(", "User: ", "User:\n", '{"', "[[", "- ", "1. ", "**User:**\n",
-    "[ ", '{"a":', "问：", "<think>", "A, ", "```\n",
+    "User: ", "User:\n", '{"', "[[", "- ", "1. ", "**User:**\n", "[ ", '{"a":', "问：", "<think>",
+    "A, ", "```\n", "it is\n", "a,\n", "Let me know.\n", "---\n", "Turn 1\n", '{"a": 1}', '"a", ',
+    "User: a?\nAssistant: b\n", "<image>", "<image> ",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_million_characters_of_anything_take_seconds_at_most(unit):
-    much = unit * (1_000_000 // len(unit))
+@pytest.mark.parametrize("unit", [*'#*_>- \n[{"<`:：.1QA用\\\t(', *UNITS])
+def test_the_time_does_not_explode_whatever_is_repeated(unit):
+    much = unit * (1_000_000 if len(unit) == 1 else 100_000 // len(unit))
     started = time.process_time()
-    for text in (much, f"User: a?\nAssistant: b{much}"):
+    for text in (much, f"User: a?\nAssistant: b{much}", f"User: {much}\nAssistant: b"):
         with suppress(Unreadable):
             read_transcript(text, "en")
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 10  # quadratic would be minutes
 
 
 def test_a_usual_answer_is_read_in_well_under_a_millisecond():
