@@ -128,13 +128,10 @@ class Asked:
         ).fetchone()
         return Spent(*row)
 
-    def by_round(self) -> dict[int, list[str]]:
-        """Return the counts of claims (JSON) of each round of what the run holds now."""
-        found: dict[int, list[str]] = {}
-        for number, judged in self._db.execute(
-            "SELECT a.round, a.judged FROM asked a JOIN dialogues d ON d.record = a.record"
+    def judged_at_first(self) -> list[tuple[str, int]]:
+        """Return (counts of claims as JSON, how often) of the first answers that still count."""
+        return self._db.execute(
+            "SELECT a.judged, count(*) FROM asked a JOIN dialogues d ON d.record = a.record"
             " AND d.track = a.track AND d.language = a.language AND d.hash = a.hash"
-            " WHERE a.state = 'answered'"
-        ):
-            found.setdefault(number, []).append(judged)
-        return found
+            " WHERE a.state = 'answered' AND a.round = 0 GROUP BY a.judged"
+        ).fetchall()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -347,13 +347,12 @@ class Ledger:
 
     def judged_by_aspect(self) -> dict[str, dict[str, int]]:
         """Return how many claims of each aspect were supported, contradicted or unsupported."""
-        total: dict[str, dict[str, int]] = {}
-        for counts, n in self._db.execute("SELECT judged, count(*) FROM dialogues GROUP BY judged"):
-            for aspect, by_judgement in json.loads(counts).items():
-                mine = total.setdefault(aspect, {})
-                for judgement, k in by_judgement.items():
-                    mine[judgement] = mine.get(judgement, 0) + k * n
-        return total
+        counts = self._db.execute("SELECT judged, count(*) FROM dialogues GROUP BY judged")
+        return _summed(counts)
+
+    def judged_at_first(self) -> dict[str, dict[str, int]]:
+        """Return the same of a model's first answers, before any was sent back."""
+        return _summed(self.asked.judged_at_first())
 
     def line_of(self, row: int) -> bytes | None:
         """Return a record as JSON, by its row."""
@@ -382,6 +381,17 @@ def _judged_counts(verdict: Verdict) -> dict[str, dict[str, int]]:
         mine = counts.setdefault(judged.claim.statement.aspect, {})
         mine[judged.judgement] = mine.get(judged.judgement, 0) + 1
     return {aspect: counts[aspect] for aspect in sorted(counts)}
+
+
+def _summed(counts: Iterable[tuple[str, int]]) -> dict[str, dict[str, int]]:
+    """Return the sum of counts (JSON: aspect -> judgement -> number) that occur n times each."""
+    total: dict[str, dict[str, int]] = {}
+    for said, n in counts:
+        for aspect, by_judgement in json.loads(said).items():
+            mine = total.setdefault(aspect, {})
+            for judgement, k in by_judgement.items():
+                mine[judgement] = mine.get(judgement, 0) + k * n
+    return total
 
 
 def _writers_lock(run: Path) -> sqlite3.Connection:

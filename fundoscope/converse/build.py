@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ engines.register("composer")(compose)
 
 SERVERS = ("endpoint", "batches")
 """Engines that ask a server, which answers when it can; they work from the ledger."""
+MOST_PROCESSES = 8
 COMMIT_EVERY_S = 1.0
 """What a kill may cost: this much composing, no answer that was paid for."""
 LOOK_AT_ONCE = 64
@@ -56,12 +58,22 @@ class BuildReport:
 
 
 def build(
-    job: Job, run: Path | str, *, command: str = "", progress: Progress | None = None
+    job: Job,
+    run: Path | str,
+    *,
+    command: str = "",
+    progress: Progress | None = None,
+    processes: int | None = None,
 ) -> BuildReport:
     """Turn a source into verified dialogues, kept in the ledger of `run`.
 
     Killed at any moment, the same call finishes what is missing; done again, it asks for nothing.
     A changed record, seed, wording or engine is asked again, and only that.
+
+    Parameters
+    ----------
+    processes : beside this one, where a server is asked: for prompts, photographs and verdicts.
+        None: as many as there are cores to spare; 0: none.
 
     Raises
     ------
@@ -80,7 +92,9 @@ def build(
             made = Made(_compose_all(things, ledger, job, engine, progress))
         else:
             _keep_all(things, ledger, progress)
-            made = _ask_all(ledger, job, progress)
+            made = _ask_all(
+                ledger, job, progress, _spare_cores() if processes is None else processes
+            )
         ledger.finish_pass(complete=not made.stopped and not made.waiting)
         tally = ledger.tally()
     if tally.records == 0:
@@ -230,12 +244,16 @@ def _keep_all(
     ledger.commit()
 
 
-def _ask_all(ledger: Ledger, job: Job, progress: Progress | None) -> Made:
+def _spare_cores() -> int:
+    return min(MOST_PROCESSES, max(1, (os.cpu_count() or 2) - 1))
+
+
+def _ask_all(ledger: Ledger, job: Job, progress: Progress | None, processes: int) -> Made:
     if job.engine == "batches":
         from fundoscope.converse.batch_files import pack
 
-        return pack(ledger, job, items_of(ledger, job))
-    return converse_by_endpoint(ledger, job, items_of(ledger, job), progress)
+        return pack(ledger, job, items_of(ledger, job), max(1, processes))
+    return converse_by_endpoint(ledger, job, items_of(ledger, job), progress, processes)
 
 
 def items_of(ledger: Ledger, job: Job) -> Iterator[Item]:
