@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra `trai
 
 import numpy as np
 
+from fundoscope.cli import main
 from fundoscope.errors import ModelError
 from fundoscope.models.legacy_checkpoint import convert_back, convert_checkpoint, on_disk
 from fundoscope.models.tiny import tiny_tokenizer
@@ -444,22 +443,21 @@ def test_names_are_those_that_transformers_writes(
 
 
 def test_the_command_line_converts_there_and_back(
-    tower: Path, tmp_path: Path, whole: dict[str, "torch.Tensor"]
+    tower: Path,
+    tmp_path: Path,
+    whole: dict[str, "torch.Tensor"],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def convert(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        program = "from fundoscope.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", program, "convert", *map(str, words)],
-            capture_output=True,
-            text=True,
-        )
+    def convert(*words: str | Path) -> None:
+        monkeypatch.setattr("sys.argv", ["fundoscope", "convert", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code in (0, None)
 
     checkpoint = write_checkpoint(tmp_path / "c", whole)
-    words = (checkpoint, "--vision-tower", tower, "-o", tmp_path / "out", "--image-token-id", "11")
-    made = convert(*words)
-    assert made.returncode == 0, made.stderr
-    made = convert(tmp_path / "out", "--back", "-o", tmp_path / "back", "--json")
-    assert json.loads(made.stdout)["tensors"] == len(whole) + 1
-    again = convert(*words)
-    assert again.returncode == 2 and "it is there already" in again.stderr
-    assert "Traceback" not in again.stderr
+    convert(checkpoint, "--vision-tower", tower, "-o", tmp_path / "out", "--image-token-id", "11")
+    assert "out: " in capsys.readouterr().out
+    convert(tmp_path / "out", "--back", "-o", tmp_path / "back", "--json")
+    assert json.loads(capsys.readouterr().out)["tensors"] == len(whole) + 1
+    assert (tmp_path / "back" / "pytorch_model.bin.index.json").is_file()
