@@ -165,8 +165,7 @@ def _fields(
     _refuse_if(not isinstance(entry, dict), file, place, "it holds no keys", "see its neighbours")
     assert isinstance(entry, dict)
     for key in entry:
-        hint = nearest(str(key), [*needs, *may])
-        _refuse_if(key not in (*needs, *may), file, place, f"unknown key {key!r}", hint)
+        _one_of(file, place, "key", key, (*needs, *may))
     for key in needs:
         _refuse_if(entry.get(key) in (None, ""), file, place, f"`{key}` is missing", "add it")
     return entry
@@ -178,9 +177,9 @@ def _text(file: Path, place: str, key: str, said: object) -> str:
 
 
 def _one_of(file: Path, place: str, what: str, said: object, known: Collection[str]) -> None:
-    _refuse_if(
-        said not in known, file, place, f"unknown {what} {said!r}", nearest(str(said), known)
-    )
+    if not isinstance(said, str) or said not in known:
+        mend = nearest(str(said), known)  # only now: for every fact it would take minutes
+        raise KnowledgeError(f"unknown {what} {said!r}", where=_where(file, place), mend=mend)
 
 
 def _where(file: Path, place: str = "") -> str:
