@@ -118,11 +118,9 @@ class Serving:
 
     async def _chat(self, call: _Call) -> _Response:
         settings, request = self.settings, call.request
-        body = await request.content.read()
-        self._seen.append((request, body))
+        small, photographs = await self._read(request)
         if refused := refusal_of(request, settings):
             return await self._refuse(call, refused)
-        small, photographs = without_photographs(body)
         try:
             made = self._make(small)
         except (ValueError, TypeError, AttributeError, KeyError) as problem:
@@ -141,6 +139,12 @@ class Serving:
         if fault and fault not in CONTENT_FAULTS:
             return await self._fail(call, made, told, fault)
         return await self._answer(call, made, told)
+
+    async def _read(self, request: web.BaseRequest) -> tuple[bytes, bytes]:
+        """Return a body without its photographs; these are not held while the answer waits."""
+        body = await request.content.read()
+        self._seen.append((request, body))
+        return without_photographs(body)
 
     def _make(self, small: bytes) -> _Made:
         number = hash(small)
