@@ -182,6 +182,16 @@ def test_labels_within_an_answer_are_no_speakers():
     assert read(text) == [("What is it?", answer), ("Else?", "No.")]
 
 
+def test_plain_names_count_even_where_another_name_comes_first():
+    text = "Answer: as you asked.\n\nUser: a?\nAssistant: b\nUser: c?\nAssistant: d"
+    assert read(text) == [("a?", "b"), ("c?", "d")]
+
+
+def test_letters_that_count_a_list_are_no_speakers():
+    text = "Q: Which?\nA: Two kinds.\nA. Arteries.\nQ. None of the rest."
+    assert read(text) == [("Which?", "Two kinds.\nA. Arteries.\nQ. None of the rest.")]
+
+
 def test_bold_words_at_the_start_of_an_answer_stay_bold():
     assert read("**User:** Is it?\n**Assistant:** **Yes**, it is.")[0][1] == "**Yes**, it is."
 
