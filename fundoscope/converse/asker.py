@@ -90,7 +90,7 @@ class Asker:
                 why = str(problem)
                 answered += problem.answered
                 self._failed(problem)
-                if attempt + 1 < self.endpoint.attempts:
+                if attempt + 1 < self.endpoint.attempts and not problem.answered:
                     await asyncio.sleep(wait_s(attempt, problem.after_s, self._rng))
             except Refused as problem:
                 self._refused(problem)

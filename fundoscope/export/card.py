@@ -22,6 +22,8 @@ from fundoscope.records import LANGUAGES, Dialogue, Record
 HTML, MARKDOWN = "card.html", "card.md"
 NAMED = 4
 """Most data sets that the title names."""
+PRIVATE = ("base_url", "key_env", "key_file")
+"""Settings of a server that no card shows."""
 FACTS = 8
 """Most labels that stand beside a sample."""
 TASKS = ("visual-question-answering", "image-text-to-text")
@@ -81,6 +83,8 @@ def _view(ledger: Ledger, texts: TextTally) -> dict[str, Any]:
         "patients": texts.distinct("patient"),
         **_head(counts),
         **_panels(counts, judged),
+        "first_judgements": panels.judgement_stacks(ledger.judged_at_first()),
+        "spent": ledger.asked.spent(),
         "samples": [_sample(d, _photographs_of(job)) for d in samples.chosen()],
         "job": _as_yaml(_without_folders(job)),
         "command": job.get("command", ""),
@@ -140,11 +144,16 @@ def _claims(judged: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
 
 
 def _without_folders(job: Mapping[str, Any]) -> dict[str, Any]:
-    """The job with the last part of each path: a card is published, one's folders are not."""
+    """The job with the last part of each path: a card is published, one's folders are not.
+
+    Nor is the address of a server of one's own.
+    """
 
     def last(value: object) -> object:
         if isinstance(value, list):
             return [last(part) for part in value]
+        if isinstance(value, dict):
+            return {name: last(part) for name, part in value.items() if name not in PRIVATE}
         return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
     return {name: last(value) for name, value in job.items()}

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from fundoscope.config import Endpoint, make_job
+from fundoscope.converse.build import build
 from fundoscope.export.card import HTML, brief, markdown_text, share, write_card
 from fundoscope.export.card_counts import CardCounts, quantile
 from fundoscope.export.card_panels import COLUMNS, length_histogram, turn_histogram
@@ -36,7 +38,9 @@ from fundoscope.records import (
     Turn,
     Unmeasured,
     Verdict,
+    record_to_json,
 )
+from fundoscope.testing import FakeServer, FakeServerSettings, Faults, synthetic_records
 
 EVIL = "<script>alert(1)</script>"
 BOX = (0.25, 0.25, 0.5, 0.5)
@@ -416,3 +420,27 @@ def test_a_card_is_found_where_it_was_asked_for(tmp_path: Path) -> None:
     run = small_run(tmp_path)
     assert write_card(run)[0] == run / HTML
     assert write_card(run, tmp_path / "out")[0] == tmp_path / "out" / HTML
+
+
+def test_a_card_tells_a_models_first_answers_apart_and_no_address(tmp_path: Path) -> None:
+    records = b"\n".join(record_to_json(record) for record in synthetic_records(6))
+    (tmp_path / "records.jsonl").write_bytes(records + b"\n")
+    faults = Faults(wrong_content=0.9)
+    settings = FakeServerSettings(latency_s=0.001, faults=faults)
+    with FakeServer(settings, in_thread=True) as server:
+        endpoint = Endpoint(model="fake-1", base_url=server.url)
+        job = make_job(
+            source="records", root=tmp_path, labels_only=True, engine="endpoint", endpoint=endpoint
+        )
+        build(job, tmp_path / "run", processes=0)
+        address = server.url
+    html, markdown = (path.read_text("utf-8") for path in write_card(tmp_path / "run"))
+    for card in (html, markdown):
+        assert "The model's first answers" in card or "The model&#39;s first answers" in card
+        assert "fake-1" in card
+        assert address not in card
+        assert str(tmp_path) not in card
+    first, final = markdown.partition("The model's first answers")[::2]
+    wrong = [row for row in final.splitlines() if row.startswith("| measurement |")]
+    assert wrong and "| 0 | 0 |" not in wrong[0]
+    assert all(row.endswith("| 0 | 0 |") for row in first.splitlines() if "measurement |" in row)
