@@ -128,7 +128,7 @@ def drawing() -> str:
     """Return an SVG of the terms that at least two conditions are linked to."""
     graph = knowledge()
     pairs = {(edge.condition, edge.object) for edge in graph.edges}
-    reached = Counter(object for _, object in pairs)
+    reached = Counter(object for _, object in sorted(pairs))  # a set's order differs by run
     columns = [object for object, n in reached.most_common() if n > 1]
     rows = [c for c in can_have_facts() if any((c, object) in pairs for object in columns)]
     width, height = LEFT + CELL * len(columns) + 120, TOP + CELL * len(rows) + 20
