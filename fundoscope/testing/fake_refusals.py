@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from math import ceil
 
 from aiohttp import web
 
@@ -118,15 +119,12 @@ def server_error(seed: int, key: str, attempt: int) -> Refusal:
 def too_many(faults: Faults, of: str, wait_s: float) -> Refusal:
     """Return the 429 that tells to wait, in the way the faults say."""
     said = {
-        "seconds": str(max(1, round(wait_s + 0.499))),
+        "seconds": str(ceil(wait_s)),
         "fraction": f"{wait_s:.3f}",
         "date": formatdate(time.time() + wait_s + 0.999, usegmt=True),
     }
-    headers = (
-        {}
-        if faults.retry_after_style == "none"
-        else {"Retry-After": said[faults.retry_after_style]}
-    )
+    style = faults.retry_after_style
+    headers = {} if style == "none" else {"Retry-After": said[style]}
     return Refusal(
         429,
         f"Rate limit reached on {of} per min.",

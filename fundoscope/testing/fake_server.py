@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection
 from types import TracebackType
 from typing import Any
@@ -57,9 +59,7 @@ class FakeServer:
             )
         self.port = 0
         """The port on loopback, once it runs."""
-        self._running: _InThread | _InProcess = (_InThread if in_thread else _InProcess)(
-            self.settings
-        )
+        self._runner = _InThread if in_thread else _InProcess
 
     @property
     def url(self) -> str:
@@ -67,6 +67,7 @@ class FakeServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> FakeServer:
+        self._running = self._runner(self.settings)
         self.port = self._running.start()
         return self
 
@@ -213,12 +214,15 @@ def main(arguments: list[str] | None = None) -> None:
     from fundoscope.testing.fake_command import settings_from
 
     settings, until_input_ends = settings_from(arguments)
-    asyncio.run(_run_in_front(settings, until_input_ends))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_run_in_front(settings, until_input_ends))
 
 
 async def _run_in_front(settings: FakeServerSettings, until_input_ends: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # Windows has no such signal
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
     if until_input_ends:
 
         def wait_for_end() -> None:

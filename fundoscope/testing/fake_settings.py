@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from fundoscope.errors import ConfigError, nearest
 
 Answer = Callable[[list[dict[str, Any]]], str]
 """From the messages of a request to the words of its answer."""
+RetryAfter = Literal["seconds", "fraction", "date", "none"]
 
 CONTENT_FAULTS = (
     "wrong_content",
@@ -94,7 +95,7 @@ class Faults:
     """The last question stands without its answer."""
     length: float = 0.0
     """`finish_reason: "length"`, the text cut."""
-    retry_after_style: Literal["seconds", "fraction", "date", "none"] = "seconds"
+    retry_after_style: RetryAfter = "seconds"
     """How `Retry-After` is written."""
     retry_after_s: float = 1.0
     """Seconds that `Retry-After` tells to wait."""
@@ -130,6 +131,11 @@ class Faults:
                 raise ConfigError(
                     f"{name} is a share, got {getattr(self, name)!r}", mend="give 0 to 1"
                 )
+        if self.retry_after_style not in get_args(RetryAfter):
+            raise ConfigError(
+                f"retry_after_style cannot be {self.retry_after_style!r}",
+                mend=nearest(self.retry_after_style, get_args(RetryAfter)),
+            )
         for names in (FAULTS, batch[:3]):
             if sum(getattr(self, name) for name in names) > 1 + 1e-9:
                 raise ConfigError(
@@ -166,7 +172,10 @@ class FakeServerSettings:
     seed: int = 0
     """Decides which requests meet a fault."""
     answer: Answer | None = None
-    """Gives the answers; needs `in_thread=True`. None: faithful ones, made from the prompt."""
+    """Gives the answers; needs `in_thread=True`. None: faithful ones, made from the prompt.
+
+    It is given the messages without the bytes of their photographs, which `FakeServer.seen` has.
+    """
     usage: bool = True
     """Whether answers tell their tokens."""
     key: str = ""
@@ -178,7 +187,7 @@ class FakeServerSettings:
     keep_answers: bool = True
     """Whether the same `Idempotency-Key` again gets the same answer, not paid anew."""
     seen_kept: int = 50
-    """How many requests `FakeServer.seen` can look back."""
+    """How many requests `FakeServer.seen` can look back; photographs make them large."""
     batch_seconds: float = 0.2
     """Seconds that a batch takes."""
     batch_max_requests: int = 50_000
@@ -195,7 +204,7 @@ class FakeServerSettings:
             If a name is not known, or can be set at the start only.
         """
         faults = {f.name for f in fields(Faults)}
-        own = {f.name for f in fields(self)} - {"faults", "answer", "port"}
+        own = {f.name for f in fields(self)} - {"faults", "answer", "port", "seen_kept"}
         for name in changes:
             if name not in faults | own:
                 raise ConfigError(
