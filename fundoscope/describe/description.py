@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
-from fundoscope import terms
-from fundoscope.describe.statements import statements
+from fundoscope.describe.statements import measurement_statement, statements
 from fundoscope.describe.wording import sentences
 from fundoscope.records import UNMEASURED, Language, Record, Statement, Unmeasured
 
@@ -14,10 +13,10 @@ _HEADINGS = {
     "en": (
         "What is known of photograph {key}:",
         "source",
-        "Not measured",
+        "reason",
         "Anything not listed is not known.",
     ),
-    "zh": ("关于照片 {key} 的已知信息：", "来源", "未测量", "未列出的内容均为未知。"),
+    "zh": ("关于照片 {key} 的已知信息：", "来源", "原因", "未列出的内容均为未知。"),
 }
 
 
@@ -44,18 +43,34 @@ def fact_lines(
     said : the record's statements (`describe.statements`).
     reworded : applied to sources and reasons, the only words in a line that others wrote.
     """
-    _, source, not_measured, closing = _HEADINGS[language]
-    known = [s for s in said if s.value != UNMEASURED]
+    _, source, reason, closing = _HEADINGS[language]
+    said = list(said)
+    known = _by_place([s for s in said if s.value != UNMEASURED])
     for (_, by), group in groupby(known, key=lambda s: (_together(s), s.source)):
-        sentence = (" " if language == "en" else "").join(sentences(list(group), language))
-        yield f"- {sentence} [{source}: {reworded(by)}]"
+        yield f"- {_text(group, language)} [{source}: {reworded(by)}]"
     missing = [q for q in record.measurements if isinstance(q, Unmeasured)]
-    for quantity in missing:
-        name = terms.quantity(quantity.name).names(language)[0]
-        place = ", ".join(part for part in (quantity.of, quantity.where) if part)
-        named = f"{name} ({place})" if place else name
-        yield f"- {not_measured}: {named}: {reworded(quantity.reason)}"
+    missing.sort(key=lambda q: (q.reason, q.of, q.where))
+    for (why, *_), group in groupby(missing, key=lambda q: (q.reason, q.of, q.where)):
+        text = _text(map(measurement_statement, group), language)
+        yield f"- {text} [{reason}: {reworded(why)}]"
     yield closing
+
+
+def _text(said: Iterable[Statement], language: Language) -> str:
+    return (" " if language == "en" else "").join(sentences(list(said), language))
+
+
+def _by_place(said: list[Statement]) -> list[Statement]:
+    """Return statements with the quantities of the same vessels and zone side by side.
+
+    Told one by one they would name vessels and zone each time, and prompts are paid by length.
+    """
+    places: dict[tuple[str, ...], int] = {}
+    measured = [s for s in said if s.aspect == "measurement"]
+    for s in measured:
+        places.setdefault((s.of, s.where, s.source), len(places))
+    measured.sort(key=lambda s: places[s.of, s.where, s.source])
+    return [s for s in said if s.aspect != "measurement"] + measured
 
 
 def _together(statement: Statement) -> tuple[str, ...]:

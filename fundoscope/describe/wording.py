@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib import import_module
 from itertools import groupby
 from types import ModuleType
@@ -61,6 +62,7 @@ def sentences(statements: Sequence[Statement], language: Language, pick: Pick = 
     return list(_sentences(list(statements), _words_of(language), pick))
 
 
+@cache
 def _words_of(language: Language) -> ModuleType:
     # by name, since the languages import this module for what they share
     return import_module(f"fundoscope.describe.{'english' if language == 'en' else 'chinese'}")
