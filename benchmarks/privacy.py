@@ -60,10 +60,24 @@ def zh_name(rng: random.Random) -> str:
 
 
 def zh_phone(rng: random.Random) -> str:
-    start, middle, end = "1" + rng.choice("3456789") + digits(rng, 1), digits(rng, 4), digits(rng, 4)
+    start, middle, end = (
+        "1" + rng.choice("3456789") + digits(rng, 1),
+        digits(rng, 4),
+        digits(rng, 4),
+    )
     plain = start + middle + end
     full_width = plain.translate({ord(d): ord(d) + 0xFEE0 for d in string.digits})
-    return rng.choice([plain, f"{start}-{middle}-{end}", f"{start} {middle} {end}", f"+86 {plain}", f"+86-{start}-{middle}-{end}", full_width, f"86{plain}"])
+    return rng.choice(
+        [
+            plain,
+            f"{start}-{middle}-{end}",
+            f"{start} {middle} {end}",
+            f"+86 {plain}",
+            f"+86-{start}-{middle}-{end}",
+            full_width,
+            f"86{plain}",
+        ]
+    )
 
 
 def zh_words(rng: random.Random) -> str:
@@ -72,12 +86,28 @@ def zh_words(rng: random.Random) -> str:
 
 
 def zh_landline(rng: random.Random) -> str:
-    area, number = rng.choice(["010", "021", "0571", "0755", "028"]), rng.choice("2345678") + digits(rng, 7)
-    return rng.choice([f"{area}-{number}", f"({area}){number}", f"{area} {number}", area + number, f"{area}-{number}转{digits(rng, 3)}"])
+    area, number = (
+        rng.choice(["010", "021", "0571", "0755", "028"]),
+        rng.choice("2345678") + digits(rng, 7),
+    )
+    return rng.choice(
+        [
+            f"{area}-{number}",
+            f"({area}){number}",
+            f"{area} {number}",
+            area + number,
+            f"{area}-{number}转{digits(rng, 3)}",
+        ]
+    )
 
 
 def zh_address(rng: random.Random) -> str:
-    n = [str(rng.randint(1, 300)), str(rng.randint(1, 30)), str(rng.randint(1, 6)), str(rng.randint(101, 2404))]
+    n = [
+        str(rng.randint(1, 300)),
+        str(rng.randint(1, 30)),
+        str(rng.randint(1, 6)),
+        str(rng.randint(101, 2404)),
+    ]
     city = one(rng, "zh_cities")
     return rng.choice([
         f"{city}市{one(rng, 'zh_roads')}{n[0]}号{one(rng, 'zh_estates')}{n[1]}栋{n[2]}单元{n[3]}室",
@@ -88,23 +118,66 @@ def zh_address(rng: random.Random) -> str:
 
 def zh_date(rng: random.Random, years: tuple[int, int] = (2012, 2023)) -> str:
     y, m, d = rng.randint(*years), rng.randint(1, 12), rng.randint(1, 28)
-    return rng.choice([f"{y}年{m}月{d}日", f"{y}-{m:02d}-{d:02d}", f"{y}.{m}.{d}", f"{y}/{m}/{d}", f"{y}{m:02d}{d:02d}", f"{m}月{d}号", f"{y}年{m}月"])
+    return rng.choice(
+        [
+            f"{y}年{m}月{d}日",
+            f"{y}-{m:02d}-{d:02d}",
+            f"{y}.{m}.{d}",
+            f"{y}/{m}/{d}",
+            f"{y}{m:02d}{d:02d}",
+            f"{m}月{d}号",
+            f"{y}年{m}月",
+        ]
+    )
 
 
 def birthday(rng: random.Random, draw: Callable[..., str]) -> str:
-    return next(text for text in iter(lambda: draw(rng, (1935, 2015)), None) if re.search(r"(19|20)\d\d", text))
+    return next(
+        text
+        for text in iter(lambda: draw(rng, (1935, 2015)), None)
+        if re.search(r"(19|20)\d\d", text)
+    )
 
 
 def account(rng: random.Random) -> str:
     word = "".join(rng.choice(string.ascii_lowercase) for _ in range(rng.randint(3, 6)))
-    return rng.choice([f"{word}_{digits(rng, 4)}", f"{word}{digits(rng, 5)}", f"wx{digits(rng, 6)}", f"{word}-{word[:3]}{digits(rng, 2)}"])
+    return rng.choice(
+        [
+            f"{word}_{digits(rng, 4)}",
+            f"{word}{digits(rng, 5)}",
+            f"wx{digits(rng, 6)}",
+            f"{word}-{word[:3]}{digits(rng, 2)}",
+        ]
+    )
 
 
 def price(rng: random.Random, language: Language) -> str:
     n = rng.choice([rng.randint(80, 990), rng.randint(10, 99) * 100])
     if language == "zh":
-        return rng.choice([f"{n}元", f"{n}块钱", f"￥{n}", f"{n}多块", "三千多块钱", "两万元", f"{n / 1000:.1f}千元", f"{n}人民币"])
-    return rng.choice([f"${n}", f"{n} dollars", f"£{n}", f"Rs. {n}", f"€{n}", f"{n:,} rupees", f"{n} USD", f"${n}.00"])
+        return rng.choice(
+            [
+                f"{n}元",
+                f"{n}块钱",
+                f"￥{n}",
+                f"{n}多块",
+                "三千多块钱",
+                "两万元",
+                f"{n / 1000:.1f}千元",
+                f"{n}人民币",
+            ]
+        )
+    return rng.choice(
+        [
+            f"${n}",
+            f"{n} dollars",
+            f"£{n}",
+            f"Rs. {n}",
+            f"€{n}",
+            f"{n:,} rupees",
+            f"{n} USD",
+            f"${n}.00",
+        ]
+    )
 
 
 def email(rng: random.Random) -> str:
@@ -113,28 +186,81 @@ def email(rng: random.Random) -> str:
 
 
 def url(rng: random.Random) -> str:
-    return rng.choice(["https://www.", "http://", "www."]) + f"eye{digits(rng, 3)}.example.com/{rng.choice(['case', 'oct', 'u'])}/{digits(rng, 5)}"
+    return (
+        rng.choice(["https://www.", "http://", "www."])
+        + f"eye{digits(rng, 3)}.example.com/{rng.choice(['case', 'oct', 'u'])}/{digits(rng, 5)}"
+    )
 
 
 def en_name(rng: random.Random) -> str:
     given, surname = one(rng, "en_given"), one(rng, "en_surnames")
-    return rng.choice([f"{given} {surname}"] * 4 + [f"{given} {rng.choice('ABCDEJKLMRST')}. {surname}"])
+    return rng.choice(
+        [f"{given} {surname}"] * 4 + [f"{given} {rng.choice('ABCDEJKLMRST')}. {surname}"]
+    )
 
 
 def en_phone(rng: random.Random) -> str:
-    a, b, c = rng.choice("23456789") + digits(rng, 2), rng.choice("23456789") + digits(rng, 2), digits(rng, 4)
-    return rng.choice([f"({a}) {b}-{c}", f"{a}-{b}-{c}", f"{a}.{b}.{c}", f"+1 {a} {b} {c}", f"07{digits(rng, 3)} {digits(rng, 6)}", f"020 7{digits(rng, 3)} {c}", f"+44 7{digits(rng, 3)} {digits(rng, 6)}", f"+91 9{digits(rng, 4)} {digits(rng, 5)}", f"9{digits(rng, 9)}"])
+    a, b, c = (
+        rng.choice("23456789") + digits(rng, 2),
+        rng.choice("23456789") + digits(rng, 2),
+        digits(rng, 4),
+    )
+    return rng.choice(
+        [
+            f"({a}) {b}-{c}",
+            f"{a}-{b}-{c}",
+            f"{a}.{b}.{c}",
+            f"+1 {a} {b} {c}",
+            f"07{digits(rng, 3)} {digits(rng, 6)}",
+            f"020 7{digits(rng, 3)} {c}",
+            f"+44 7{digits(rng, 3)} {digits(rng, 6)}",
+            f"+91 9{digits(rng, 4)} {digits(rng, 5)}",
+            f"9{digits(rng, 9)}",
+        ]
+    )
 
 
 def en_address(rng: random.Random) -> str:
     street = f"{rng.randint(1, 900)} {one(rng, 'en_streets')}"
-    return rng.choice([street, f"{street}, {one(rng, 'en_cities')}", f"Flat {rng.randint(1, 40)}, {street}", f"{street}, Apt {rng.randint(1, 40)}", f"{street}, {one(rng, 'en_cities')}, {rng.choice(['TX', 'OH', 'CA'])} {digits(rng, 5)}"])
+    return rng.choice(
+        [
+            street,
+            f"{street}, {one(rng, 'en_cities')}",
+            f"Flat {rng.randint(1, 40)}, {street}",
+            f"{street}, Apt {rng.randint(1, 40)}",
+            f"{street}, {one(rng, 'en_cities')}, {rng.choice(['TX', 'OH', 'CA'])} {digits(rng, 5)}",
+        ]
+    )
 
 
 def en_date(rng: random.Random, years: tuple[int, int] = (2012, 2023)) -> str:
     y, m, d = rng.randint(*years), rng.randint(1, 12), rng.randint(1, 28)
-    month = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"][m - 1]
-    return rng.choice([f"{month} {d}, {y}", f"{d} {month} {y}", f"{m}/{d}/{y}", f"{y}-{m:02d}-{d:02d}", f"{month[:3]} {d}", f"{d}.{m}.{y}", f"the {d}th of {month}", f"{m:02d}/{d:02d}/{y % 100:02d}"])
+    month = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ][m - 1]
+    return rng.choice(
+        [
+            f"{month} {d}, {y}",
+            f"{d} {month} {y}",
+            f"{m}/{d}/{y}",
+            f"{y}-{m:02d}-{d:02d}",
+            f"{month[:3]} {d}",
+            f"{d}.{m}.{y}",
+            f"the {d}th of {month}",
+            f"{m:02d}/{d:02d}/{y % 100:02d}",
+        ]
+    )
 
 
 KEPT: dict[str, dict[Language, list[str]]] = {
@@ -190,11 +316,17 @@ def faker_draws(language: Language) -> dict[str, Draw]:
     def name(rng: random.Random) -> str:
         return f"{seeded('first_name')(rng)} {seeded('last_name')(rng)}"
 
-    found = {"surname": seeded("last_name"), "phone": seeded("phone_number"), "email": seeded("email")}
+    found = {
+        "surname": seeded("last_name"),
+        "phone": seeded("phone_number"),
+        "email": seeded("email"),
+    }
     return found | {"name": seeded("name") if language == "zh" else name}
 
 
-def filled(frame: str, language: Language, rng: random.Random, table: dict[str, Draw]) -> tuple[str, list[Planted]]:
+def filled(
+    frame: str, language: Language, rng: random.Random, table: dict[str, Draw]
+) -> tuple[str, list[Planted]]:
     """Return a frame's text with everything planted in it; a slot named twice is drawn once."""
     drawn: dict[str, str] = {}
     text, planted, position = "", [], 0
@@ -260,11 +392,18 @@ def show(half: str, language: Language, found: dict[str, Any], count: int, misse
     print("| kind | planted | recall | passes the second look too |\n|---|---|---|---|")
     for group in sorted(found["planted"]):
         planted, missed = found["planted"][group], found["missed"][group]
-        print(f"| {group} | {planted} | {1 - missed / planted:.4f} | {found['leaked_kinds'][group]} |")
+        print(
+            f"| {group} | {planted} | {1 - missed / planted:.4f} | {found['leaked_kinds'][group]} |"
+        )
     kept, lost = sum(found["kept"].values()), sum(found["lost"].values())
     print(f"\nprecision {found['needed'] / max(1, found['hidden']):.4f} ({found['hidden']} hidden)")
-    print(f"medical numbers that survive {1 - lost / kept:.4f} of {kept}" + "".join(f"; {k} lost {v}" for k, v in found["lost"].items()))
-    print(f"texts refused by the second look {found['refused'] / count:.4f}; texts written with something left {found['leaked'] / count:.4f}")
+    print(
+        f"medical numbers that survive {1 - lost / kept:.4f} of {kept}"
+        + "".join(f"; {k} lost {v}" for k, v in found["lost"].items())
+    )
+    print(
+        f"texts refused by the second look {found['refused'] / count:.4f}; texts written with something left {found['leaked'] / count:.4f}"
+    )
     for group, examples in found["misses"].items() if misses else ():
         for text, before, after in examples[:misses]:
             print(f"  {group} missed {text!r}\n    {before!r}\n    {after!r}")
@@ -273,7 +412,9 @@ def show(half: str, language: Language, found: dict[str, Any], count: int, misse
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=4000)
     parser.add_argument("--half", choices=("open", "apart"), action="append")
     parser.add_argument("--seed", type=int, default=0)

@@ -36,10 +36,15 @@ PLACEHOLDERS: Mapping[Kind, Mapping[Language, str]] = {
 }
 """What is written instead, in the language of the dialogue."""
 
-PLACEHOLDER = re.compile("|".join(re.escape(p) for both in PLACEHOLDERS.values() for p in both.values()))
+PLACEHOLDER = re.compile(
+    "|".join(re.escape(p) for both in PLACEHOLDERS.values() for p in both.values())
+)
 
-_FULL_WIDTH = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
-_FULL_WIDTH |= {0xFF20: "@", 0xFF0E: ".", 0xFF0B: "+", 0xFF0D: "-", 0x3000: " ", 0xA0: " "}  # type: ignore[dict-item]
+_FULL_WIDTH = {
+    code: code - 0xFEE0
+    for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
+}
+_FULL_WIDTH |= {0xFF20: "@", 0xFF0E: ".", 0xFF0B: "+", 0xFF0D: "-", 0x3000: " ", 0xA0: " "}
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 _BEHIND_SURNAME = 2
 
@@ -64,7 +69,9 @@ def plain(text: str) -> str:
     return _INVISIBLE.sub("", text.translate(_FULL_WIDTH))
 
 
-def deidentified(text: str, language: Language, known: Mapping[str, Kind] | None = None) -> Deidentified:
+def deidentified(
+    text: str, language: Language, known: Mapping[str, Kind] | None = None
+) -> Deidentified:
     """Return one text with everything that tells who, where and when replaced.
 
     Parameters
@@ -85,7 +92,7 @@ def deidentified_together(
     """Return the texts of one dialogue; a name learnt in one of them is hidden in all."""
     originals = [plain(text) for text in texts]
     first = [_found(text) for text in originals]
-    names = _learnt(zip(originals, map(_merged, first), strict=True)) | dict(known or {})
+    names = _learnt(zip(originals, map(_merged, first), strict=True)) | _parts_of(known or {})
     return [
         _replaced(text, _merged([*_occurrences(text, names), *spans]), language)
         for text, spans in zip(originals, first, strict=True)
@@ -129,6 +136,15 @@ def _learnt(found: Iterable[tuple[str, list[Hidden]]]) -> dict[str, Kind]:
             for part in name_parts(name):
                 names.setdefault(part, span.kind)
     return names
+
+
+def _parts_of(known: Mapping[str, Kind]) -> dict[str, Kind]:
+    """Return known names with the parts of those of persons."""
+    return {
+        part: kind
+        for name, kind in known.items()
+        for part in (name_parts(name) if kind in ("doctor", "person") else [name])
+    }
 
 
 def name_parts(name: str) -> Iterator[str]:

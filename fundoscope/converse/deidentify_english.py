@@ -1,4 +1,4 @@
-"""English-language names: by title, introduction, relation, greeting and farewell, then by the lists."""
+"""English-language names: by title, introduction, relation, greeting, farewell, then by lists."""
 
 from __future__ import annotations
 
@@ -6,46 +6,44 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from fundoscope.converse.deidentify_words import Hidden, Kind, word_list, word_set
+from fundoscope.converse.deidentify_words import (
+    Hidden,
+    Kind,
+    alternatives,
+    compiled,
+    word_set,
+    words,
+)
 
 _PARTICLE = r"(?:van|von|der|den|de|del|da|dos|di|la|le|bin|bint|ibn|al|el|ter|ten|st\.)"
 _TOKEN = r"(?:[A-Z](?:'|’)?[A-Za-zÀ-ÖØ-öø-ÿ]*(?:[-'’][A-Za-zÀ-ÖØ-öø-ÿ]+)*)"
 _INITIAL = r"[A-Z]\."
-_NAME = rf"(?:{_INITIAL}\s?){{0,2}}{_TOKEN}(?:\s(?:{_INITIAL}|(?:{_PARTICLE}\s){{0,2}}{_TOKEN}|{_PARTICLE}\s{_TOKEN})){{0,3}}"
+_FURTHER = rf"\s(?:{_INITIAL}|(?:{_PARTICLE}\s){{0,2}}{_TOKEN}|{_PARTICLE}\s{_TOKEN})"
+_CAPITALS = rf"(?:{_INITIAL}\s?){{0,2}}{_TOKEN}(?:{_FURTHER}){{0,3}}"
 _PARTICLED = rf"(?:{_PARTICLE}\s){{1,2}}{_TOKEN}"
 _LOWER = r"[a-z]{2,}(?:['’-][a-z]+)?"
 
 
 @cache
-def _anchored() -> tuple[tuple[Kind, re.Pattern[str], bool], ...]:
-    """What stands before or behind a name; the last field: whether lower case may be a name too."""
-    relatives = "|".join(map(re.escape, word_list("names_en", "relatives")))
-    doctor = "|".join(word_list("names_en", "titles_doctor"))
-    person = "|".join(word_list("names_en", "titles_person"))
-    name = rf"(?P<name>{_PARTICLED}|{_NAME})"
-    either = rf"(?P<name>{_PARTICLED}|{_NAME}|{_LOWER}(?:\s{_LOWER})?)"
-    return (
-        ("doctor", re.compile(rf"\b(?:{doctor}|DR|dr|prof|doctor|professor)\.?\s{name}"), False),
-        ("doctor", re.compile(rf"\b(?:DR|[Dd]r)(?:\.\s?|\s)(?P<name>{_LOWER}(?:\s{_LOWER})?)"), True),
-        ("doctor", re.compile(rf"{name},?\s(?:MD|M\.D\.|DO|FRCS|FRCOphth|MBBS|MS|OD|PhD|FACS)\b"), False),
-        ("doctor", re.compile(rf"(?i:\b(?:doctor|surgeon|specialist|ophthalmologist|optometrist|optician|consultant|physician|nurse|GP)\b(?:\s(?:who|that)\s\w+\s\w+)?,?\s(?:is\s|was\s|called\s|named\s)?){name}"), False),
-        ("doctor", re.compile(rf"(?i:\b(?:seen|treated|examined|operated(?: on)?|referred|diagnosed|checked|lasered|injected) by\s){name}"), False),
-        ("person", re.compile(rf"\b(?:{person}|mr|mrs|ms|miss)\.?\s{name}"), False),
-        ("person", re.compile(rf"\b(?:mr|mrs|ms|Mr|Mrs|Ms)\.?\s(?P<name>{_LOWER})"), True),
-        ("person", re.compile(rf"(?i:\bmy name is|\bmy name's|\bname:|\bnames?\sis|\b(?:full |patient'?s? |pt |first |last |sur)name:?|\bmyself|\bcall(?:ed)? me)\s+{either}"), True),
-        ("person", re.compile(rf"(?i:\bI am|\bI'm|\bi'm|\bthis is|\bit is|\bit's|\bthat's|\bcalled|\bnamed|\bgo by|\bknown as|\bsigned|\bpatient:?|\bpt:?|\bclient:?|\bcontact(?: is)?|\baccording to|\bask for|\bbehalf of|\bspeak(?:ing)? to|\bspoke (?:to|with)|\bregarding|\bre:|\bfrom:|\bto:|\battn:?)\s{name}"), False),
-        ("person", re.compile(rf"(?i:\b(?:{relatives})(?:\s(?:called|named|is called|is named)|'s name is)?,?)\s{name}"), False),
-        ("person", re.compile(rf"(?i:\b(?:dear|hi|hello|hey|good (?:morning|evening|afternoon|day)|welcome|greetings|thanks|thank you|bye|hiya)\b,?)\s{name}"), False),
-        ("person", re.compile(rf"(?i:\b(?:regards|sincerely|faithfully|truly|cheers|thanks|thank you|wishes|love|respectfully|gratefully|yours|warmly|take care|wishes from|regards from|greetings from)\b)[,.!\s]+(?:from\s)?{name}(?=\s*[.!]?\s*$)", re.MULTILINE), False),
-        ("person", re.compile(rf"^{name}(?=\s(?:here|writing|again)\b|\s?\((?:\d|aged?\b|a\s\d)|,\s\d{{1,2}}\b|,?\s(?:aged?\s\d|aged\b))", re.MULTILINE), False),
-        ("person", re.compile(rf"(?<=[,.!?]\s){name}(?=\s(?:here|writing again)\b)"), False),
-        ("person", re.compile(rf"^{name}\s*$", re.MULTILINE), False),
-    )  # fmt: skip
+def _anchored() -> tuple[tuple[Kind, bool, re.Pattern[str]], ...]:
+    """Return kind, whether small letters may be a name, and the rule (`rules_en.yaml`)."""
+    parts = {
+        "name": rf"(?P<name>{_PARTICLED}|{_CAPITALS})",
+        "either": rf"(?P<name>{_PARTICLED}|{_CAPITALS}|{_LOWER}(?:\s{_LOWER})?)",
+        "lower": _LOWER,
+        "relative": alternatives("names_en", "relatives"),
+        "doctor_title": alternatives("names_en", "titles_doctor"),
+        "person_title": alternatives("names_en", "titles_person"),
+    }
+    return tuple(
+        (rule["kind"], rule["lower"], compiled(rule["pattern"], parts))
+        for rule in words("rules_en")["anchored"]
+    )
 
 
 def english_names(text: str) -> Iterator[Hidden]:
     """Yield the names of doctors and of everyone else in an English text."""
-    for kind, pattern, lower in _anchored():
+    for kind, lower, pattern in _anchored():
         position = 0
         while match := pattern.search(text, position):
             titled = bool(_TITLE.search(text, match.start(), match.start("name")))
@@ -57,7 +55,10 @@ def english_names(text: str) -> Iterator[Hidden]:
     yield from _listed(text)
 
 
-_TITLE = re.compile(r"(?:\b(?:[Dd]r|Prof|[Mm]rs?|[Mm]s|Miss)\.?|\bProfessor|\bDoctor|(?i:name is|name's|name:?|named|patient:))\s+$")
+_TITLE = re.compile(
+    r"(?:\b(?:[Dd]r|Prof|[Mm]rs?|[Mm]s|Miss)\.?|\bProfessor|\bDoctor"
+    r"|(?i:name is|name's|name:?|named|patient:))\s+$"
+)
 
 
 def _trimmed(name: str, lower: bool, titled: bool = False) -> tuple[int, int] | None:
@@ -69,7 +70,12 @@ def _trimmed(name: str, lower: bool, titled: bool = False) -> tuple[int, int] | 
         if re.fullmatch(_INITIAL, word[0]):
             kept.append(word)
             continue
-        if titled and not kept and plain.istitle() and plain not in word_set("names_en", "never_behind_title"):
+        if (
+            titled
+            and not kept
+            and plain.istitle()
+            and plain not in word_set("names_en", "never_behind_title")
+        ):
             kept.append(word)
             continue
         if kept and plain in word_set("names_en", "surnames_that_are_words"):
@@ -107,7 +113,9 @@ def _is_no_name(word: str, lower: bool) -> bool:
 
 @cache
 def _lower_stop() -> frozenset[str]:
-    return word_set("names_en", "lower_stop") | frozenset(w.lower() for w in word_set("names_en", "common"))
+    return word_set("names_en", "lower_stop") | frozenset(
+        w.lower() for w in word_set("names_en", "common")
+    )
 
 
 @cache
@@ -117,24 +125,40 @@ def _known() -> frozenset[str]:
 
 def _listed(text: str) -> Iterator[Hidden]:
     """Yield names that the lists know, wherever they stand."""
-    given, loose = word_set("names_en", "given"), word_set("names_en", "ambiguous_given")
-    surnames = word_set("names_en", "surnames")
-    for match in re.finditer(rf"(?<![\w'’-]){_TOKEN}(?:\s(?:{_INITIAL}\s)?(?:(?:{_PARTICLE}\s){{0,2}}{_TOKEN}))?(?:['’]s\b)?", text):
-        words = re.sub(r"['’]s$", "", match[0]).split()
-        first, last = words[0], words[-1]
-        end = match.start() + len(" ".join(words))
-        if _is_medical(first, text, match.start()):
+    for match in _ONE_OR_TWO.finditer(text):
+        said = re.sub(r"['’]s$", "", match[0])
+        first, *others = said.split()
+        start, end = match.start(), match.start() + len(said)
+        last = others[-1] if others else ""
+        if _is_medical(first, text, start):
             continue
-        if len(words) == 1:
-            if first in given:
-                yield Hidden("person", match.start(), end)
-        elif first in given or (first in loose and last in surnames) or (first in surnames and last in surnames):
-            last_is_name = last not in word_set("names_en", "common") | word_set("names_en", "eponyms") or last in surnames | word_set("names_en", "surnames_that_are_words")
-            yield Hidden("person", match.start(), end if last_is_name else match.start() + len(first))
-        elif _unknown_pair(first, last, text, match.start()):
-            yield Hidden("person", match.start(), end)
-        elif last in given and not _is_medical(last, text, match.end()):
-            yield Hidden("person", text.find(last, match.start()), end)
+        if _known_first(first, last):
+            hides_last = not last or _may_be_last(last)
+            yield Hidden("person", start, end if hides_last else start + len(first))
+        elif last and _unknown_pair(first, last, text, start):
+            yield Hidden("person", start, end)
+        elif last in word_set("names_en", "given") and not _is_medical(last, text, end):
+            yield Hidden("person", text.find(last, start), end)
+
+
+_ONE_OR_TWO = re.compile(
+    rf"(?<![\w'’-]){_TOKEN}(?:\s(?:{_INITIAL}\s)?(?:{_PARTICLE}\s){{0,2}}{_TOKEN})?(?:['’]s\b)?"
+)
+
+
+def _known_first(first: str, last: str) -> bool:
+    """Whether the first of one or two words opens a name."""
+    surnames, loose = word_set("names_en", "surnames"), word_set("names_en", "ambiguous_given")
+    return first in word_set("names_en", "given") or (
+        last in surnames and (first in loose or first in surnames)
+    )
+
+
+def _may_be_last(last: str) -> bool:
+    """Whether a word behind a given name is part of the name."""
+    surnames = word_set("names_en", "surnames") | word_set("names_en", "surnames_that_are_words")
+    everyday = word_set("names_en", "common") | word_set("names_en", "eponyms")
+    return last in surnames or last not in everyday
 
 
 def _unknown_pair(first: str, last: str, text: str, start: int) -> bool:
@@ -144,7 +168,9 @@ def _unknown_pair(first: str, last: str, text: str, start: int) -> bool:
     return mixed and first not in known and last not in known and not _STUDY.match(text, start)
 
 
-_STUDY = re.compile(r"(?:[A-Z][\w'’-]+\s){1,5}(?:Study|Trial|Council|Association|Academy|Society|Group|Network|Classification|Scale|Ocean|Sea)")
+_STUDY = compiled(
+    r"(?:[A-Z][\w'’-]+\s){1,5}(?:«bodies»)", {"bodies": alternatives("names_en", "public_bodies")}
+)
 
 
 def _is_medical(word: str, text: str, start: int) -> bool:
@@ -154,6 +180,7 @@ def _is_medical(word: str, text: str, start: int) -> bool:
     return _EPONYMOUS.match(text, start) is not None or word not in _known()
 
 
-_EPONYMOUS = re.compile(
-    r"(?:[A-Z][\w'’-]+[\s-]){1,4}(?:disease|syndrome|palsy|spots?|ring|grid|test|chart|dystrophy|sign|membrane|pupil|phenomenon|reaction|retinopathy|lines?|nodules?|tonomet|applanation|visual field|laser|lens|plaque|atrophy|maculopathy|anomaly|folds?|hole|naevus|Bonnet|Robertson|Gunn|Johnson|von)"
+_EPONYMOUS = compiled(
+    r"(?:[A-Z][\w'’-]+[\s-]){1,4}(?:«bearers»)",
+    {"bearers": alternatives("names_en", "eponyms_name")},
 )

@@ -1,7 +1,9 @@
-"""The word lists of `consultation_words/`, loaded once and ready to look up."""
+"""The word lists and rules of `consultation_words/`, loaded once and ready to use."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -14,6 +16,11 @@ Kind = Literal[
     "id_number", "email", "url", "price", "old_age",
 ]  # fmt: skip
 """What is hidden. `old_age` is an age over 89, which is rare enough to point at a person."""
+
+CJK = "\u4e00-\u9fff"
+"""The common Chinese characters, as a range of a regular expression."""
+
+_PART = re.compile("«([a-z_]+)»")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +44,30 @@ def words(name: str) -> dict[str, Any]:
 
 @cache
 def word_set(file: str, key: str) -> frozenset[str]:
-    """Return a list of words as a set; blank-separated, `|`-separated or a YAML list."""
+    """Return a list of words as a set."""
     return frozenset(word_list(file, key))
 
 
 @cache
 def word_list(file: str, key: str) -> tuple[str, ...]:
-    """Return a list of words, longest first, so that an alternation finds the longest."""
+    """Return a list of words, longest first, so that an alternation finds the longest.
+
+    In the file it is a YAML list, or a text with `|` between the words, or with blanks.
+    """
     entry = words(file)[key]
     if isinstance(entry, str):
         entry = entry.split("|") if "|" in entry else entry.split()
-    else:
-        entry = (
-            [part for line in entry for part in str(line).split(" ")]
-            if _has_blanks(file, key)
-            else [str(word) for word in entry]
-        )
-    return tuple(
-        sorted({word.strip() for word in entry if word.strip()}, key=lambda w: (-len(w), w))
-    )
+    stripped = {str(word).strip() for word in entry} - {""}
+    return tuple(sorted(stripped, key=lambda word: (-len(word), word)))
 
 
-def _has_blanks(file: str, key: str) -> bool:
-    """Whether the entries of a list are themselves lines of blank-separated words."""
-    return (file, key) == ("names_zh", "not_names")
+def alternatives(file: str, key: str) -> str:
+    """Return a list of words as a pattern that matches any of them."""
+    return "|".join(map(re.escape, word_list(file, key)))
 
 
-def overlaps(start: int, end: int, spans: list[Hidden]) -> bool:
-    """Whether a stretch touches any of the spans."""
-    return any(start < span.end and span.start < end for span in spans)
+def compiled(pattern: str, parts: Mapping[str, str]) -> re.Pattern[str]:
+    """Return a rule with each «part» filled in, parts of parts included."""
+    while _PART.search(pattern):
+        pattern = _PART.sub(lambda match: parts[match[1]], pattern)
+    return re.compile(pattern, re.MULTILINE)
