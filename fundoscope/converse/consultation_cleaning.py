@@ -14,13 +14,12 @@ from functools import cache
 
 from fundoscope.converse.consultation_records import ConsultationTurn, RawConsultation, Removed
 from fundoscope.converse.consultation_relevance import named
-from fundoscope.converse.consultation_safety import urges_care
+from fundoscope.converse.consultation_safety import SENTENCE, urges_care
 from fundoscope.converse.deidentify import plain
 from fundoscope.converse.deidentify_words import words
 from fundoscope.records import Language
 
 _URL = re.compile(r"(?:https?://|www\.)[^\s，。；、）)】\]>\"'“”\u4e00-\u9fff]+")
-_SENTENCE = re.compile(r"(?:\.(?=\S)|[^.!?。！？；;\n])+[.!?。！？；;]*|\n")
 _WHOLE = ("greeting",)
 _BLANKS = re.compile(r"[ \t]{2,}")
 
@@ -65,7 +64,7 @@ def _without_chatter(text: str, language: Language) -> tuple[str, list[str]]:
     text, links = _URL.subn("", plain(text))
     gone = ["address of a page"] * links
     kept = []
-    for match in _SENTENCE.finditer(text):
+    for match in SENTENCE.finditer(text):
         sentence = match[0]
         reason = idle(sentence.strip(), language) if sentence.strip() else ""
         if reason:

@@ -10,8 +10,8 @@ from fundoscope import terms
 from fundoscope.converse.deidentify_words import word_set, words
 from fundoscope.records import Language
 
-THRESHOLD = 4.0
-"""Least score of a dialogue about the fundus: a condition and a word of the eye, or two of anatomy.
+THRESHOLD = 3.0
+"""Least score of a dialogue about the fundus: one of its conditions, or "retina", or two lesser words.
 Chosen by reading, not by a labelled set; see docs/consultations.md."""
 
 _KIND_WEIGHT: Mapping[str, float] = {"condition": 3, "lesion": 2, "anatomy": 2, "modality": 2}

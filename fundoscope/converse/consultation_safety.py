@@ -12,7 +12,12 @@ from fundoscope.converse.consultation_records import ConsultationTurn
 from fundoscope.converse.deidentify_words import words
 from fundoscope.records import Language
 
-_SENTENCE = re.compile(r"(?:\.(?=[^\s])|[^.!?。！？；;\n])+[.!?。！？；;]*")
+SENTENCE = re.compile(
+    r"(?:\b(?:Drs?|Mrs?|Ms|Prof|St|vs|No|approx|[A-Z]|e\.g|i\.e)\.|\.(?=\S)|[^.!?。！？；;\n])+"
+    r"[.!?。！？；;]*|\n",
+    re.IGNORECASE,
+)
+"""A sentence with its end, or an end of line. The point of "Dr." and one within a number end none."""
 _CLAUSE = re.compile(r"[,，、:：]|\b(?:but|however|although)\b|但是?|不过|可是")
 
 
@@ -99,8 +104,8 @@ def safety_sentence(symptoms: Iterable[str], language: Language) -> list[SafetyS
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of a text, in order; a point between digits ends none."""
-    return (match[0].strip() for match in _SENTENCE.finditer(text) if match[0].strip())
+    """Yield the sentences of a text, in order, without blanks around them."""
+    return (match[0].strip() for match in SENTENCE.finditer(text) if match[0].strip())
 
 
 def _complained(symptom: str, sentence: str, language: Language) -> bool:

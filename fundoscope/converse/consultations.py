@@ -35,7 +35,7 @@ from fundoscope.converse.consultation_safety import (
     urgent_symptoms,
     urges_care,
 )
-from fundoscope.converse.deidentify import Kind, deidentified_together
+from fundoscope.converse.deidentify import Kind, deidentified_together, names_learnt
 from fundoscope.converse.deidentify_suspicion import reasons_to_refuse, suspicions
 from fundoscope.records import Language
 
@@ -127,6 +127,7 @@ def _made(
         return RejectedConsultation(raw.id, reason, raw.where)
     clean = cleaned(raw, language, config.description_opens)
     clean = _cut(clean, config.max_turns)
+    known = names_learnt(texts) | dict(clean.known)  # also from what cleaning took away
     if not clean.turns:
         return RejectedConsultation(raw.id, "no question with an answer is left", raw.where)
     left = relevance([clean.description, *(turn.text for turn in clean.turns)], language)
@@ -134,7 +135,7 @@ def _made(
         reason = f"not about the fundus once cleaned: score {left:g} under {config.threshold:g}"
         return RejectedConsultation(raw.id, reason, raw.where)
     draft = Consultation(raw.id, language, clean.description, clean.turns, left, {}, clean.removed)
-    checked = _checked(draft, config, raw.where, clean.known)
+    checked = _checked(draft, config, raw.where, known)
     if rewrite is None or isinstance(checked, RejectedConsultation):
         return checked
     return _rewritten(checked, config, raw.where, rewrite)

@@ -92,11 +92,17 @@ def deidentified_together(
     """Return the texts of one dialogue; a name learnt in one of them is hidden in all."""
     originals = [plain(text) for text in texts]
     first = [_found(text) for text in originals]
-    names = _learnt(zip(originals, map(_merged, first), strict=True)) | _parts_of(known or {})
+    names = _learnt(originals, first) | _parts_of(known or {})
     return [
         _replaced(text, _merged([*_occurrences(text, names), *spans]), language)
         for text, spans in zip(originals, first, strict=True)
     ]
+
+
+def names_learnt(texts: Sequence[str]) -> dict[str, Kind]:
+    """Return the names that texts give away; for `known`, where some of them are not written."""
+    originals = [plain(text) for text in texts]
+    return _learnt(originals, [_found(text) for text in originals])
 
 
 def _found(text: str) -> list[Hidden]:
@@ -125,11 +131,11 @@ def _merged(spans: Iterable[Hidden]) -> list[Hidden]:
     return sorted(kept, key=lambda span: span.start)
 
 
-def _learnt(found: Iterable[tuple[str, list[Hidden]]]) -> dict[str, Kind]:
+def _learnt(texts: Sequence[str], found: Sequence[list[Hidden]]) -> dict[str, Kind]:
     """Return the names that a dialogue gave away, and their parts."""
     names: dict[str, Kind] = {}
-    for text, spans in found:
-        for span in spans:
+    for text, spans in zip(texts, found, strict=True):
+        for span in _merged(spans):
             if span.kind not in ("doctor", "person"):
                 continue
             name = text[span.start : span.end].strip()
