@@ -10,7 +10,7 @@ from types import TracebackType
 
 from fundoscope.config import Endpoint
 from fundoscope.converse.chat_client import ChatClient, Completion, Later, Refused, Stop
-from fundoscope.converse.money import Purse, picture_tokens
+from fundoscope.converse.money import OutOfBudget, Purse, picture_tokens
 from fundoscope.converse.pace import Pace, Window, common_pause_s, wait_s
 
 FAILURES_IN_A_ROW = 40
@@ -18,6 +18,7 @@ FAILURES_IN_A_ROW = 40
 three for each place of the window."""
 REFUSALS_IN_A_ROW = 5
 """Requests refused outright without one answer: then the fault is in all of them."""
+_LOOK_AGAIN_S = 0.02
 _TOKENS_A_BYTE = 0.3
 """Of our prompts, about; to keep a limit of tokens per minute."""
 
@@ -102,7 +103,7 @@ class Asker:
     ) -> Paid:
         async with self.window.place():
             await self._pace.turn(tokens)
-            aside = self.purse.set_aside(words_bytes, self._picture, self.endpoint.max_tokens)
+            aside = await self._money(words_bytes)
             started, used = time.monotonic(), (0, 0)
             try:
                 done = await self.client.complete(body, key)
@@ -112,6 +113,16 @@ class Asker:
         self._failures = self._refusals = 0
         self.window.went_well(time.monotonic() - started)
         return Paid(done, cost, attempt + 1)
+
+    async def _money(self, words_bytes: int) -> float:
+        """Set aside what a request may cost; near the end, wait for others to cost less."""
+        while True:
+            try:
+                return self.purse.set_aside(words_bytes, self._picture, self.endpoint.max_tokens)
+            except OutOfBudget:
+                if self.purse.aside_usd <= 0:
+                    raise
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     def _failed(self, problem: Later) -> None:
         if problem.busy:

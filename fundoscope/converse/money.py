@@ -101,7 +101,9 @@ class Purse:
         self._price = price or Price(0.0, 0.0)
         self._budget_usd = budget_usd
         self.spent_usd = spent_usd
-        self._aside_usd = 0.0
+        self.aside_usd = 0.0
+        """For requests in flight."""
+        self._in_flight = 0
 
     def set_aside(self, text_bytes: int, pictures: int, max_tokens: int) -> float:
         """Set aside what a request costs at most, and return it.
@@ -112,15 +114,17 @@ class Purse:
             If the budget could be passed.
         """
         most = self._price.of(text_bytes * _TOKENS_MOST_A_BYTE + 2 * pictures, max_tokens)
-        planned = self.spent_usd + self._aside_usd + most
+        planned = self.spent_usd + self.aside_usd + most
         if self._budget_usd is not None and planned > self._budget_usd:
             raise OutOfBudget
-        self._aside_usd += most
+        self.aside_usd += most
+        self._in_flight += 1
         return most
 
     def settle(self, aside_usd: float, tokens_in: int, tokens_out: int) -> float:
         """Pay what a request cost in truth, and return it; nothing where it was not answered."""
         cost = self._price.of(tokens_in, tokens_out)
-        self._aside_usd -= aside_usd
+        self._in_flight -= 1
+        self.aside_usd = self.aside_usd - aside_usd if self._in_flight else 0.0
         self.spent_usd += cost
         return cost
