@@ -42,6 +42,7 @@ class Photograph:
     patient: str | None = None
     """Whoever shares this stays in one split. None where the source does not tell."""
     modality: str = "colour_fundus_photograph"
+    """Kind of picture; empty where the record is about a condition and has no picture."""
     width_px: int | None = None
     height_px: int | None = None
     sha256: str = ""
@@ -169,6 +170,8 @@ class Record:
     licence: str = "not stated"
     origin: tuple[str, ...] = ()
     """`file:line` of every label row that this record was read from."""
+    topic: str = ""
+    """Term that the record is about where there is no photograph; empty where there is one."""
 
     @property
     def key(self) -> str:
@@ -188,6 +191,7 @@ class LeftOut:
         "ungradable",
         "no label value",
         "row without record",
+        "record without knowledge",
     ]
     name: str
     reason: str
@@ -233,6 +237,8 @@ class Turn:
     question: str
     answer: str
     aspects: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    """Ids of the facts of `fundoscope.knowledge` that the answer says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ def place(box: Box) -> str:
 
 def _picture(record: Record) -> Iterator[Statement]:
     photograph = record.photograph
+    if not photograph.modality:
+        return  # a record about a condition: there is no picture to speak of
     yield Statement("modality", photograph.modality, "present", source=photograph.dataset)
     if photograph.eye:
         yield Statement("eye", "eye", photograph.eye, source=photograph.dataset)
