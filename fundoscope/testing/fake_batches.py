@@ -21,7 +21,7 @@ from fundoscope.testing.fake_settings import FakeServerSettings, draw
 
 Complete = Callable[[bytes, str], dict[str, Any]]
 """From the body of a request and its `custom_id` to a chat completion; ValueError if unfit."""
-_AT_A_TIME = 200
+_AT_A_TIME = 20
 """Lines that are worked on before others get their turn."""
 _VALIDATED_AFTER = 0.1
 """Share of a batch's time after which its file was read."""

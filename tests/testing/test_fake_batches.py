@@ -212,10 +212,12 @@ def test_batches_are_listed_page_by_page(ask: Asking) -> None:
 @pytest.mark.parametrize("ask", [{"batch_seconds": 60}], indirect=True)
 def test_a_batch_can_be_cancelled_while_it_runs(ask: Asking) -> None:
     batch = ask.send(as_lines(requests()))
+    started = time.monotonic()
     assert ask.client.batches.cancel(batch.id).status == "cancelling"
     while (batch := ask.client.batches.retrieve(batch.id)).status == "cancelling":
         time.sleep(0.01)
     assert (batch.status, batch.output_file_id) == ("cancelled", None)
+    assert time.monotonic() - started < 30
     with pytest.raises(openai.BadRequestError, match="cancelled"):
         ask.client.batches.cancel(batch.id)
     refused = {"answered": 1, "bad_request": 1}

@@ -187,6 +187,8 @@ def test_another_attempt_or_seed_meets_another_fate() -> None:
     faults = Faults(server_error=0.5)
     fates = {(faults.befalls(seed, "a", n)) for seed in range(9) for n in range(9)}
     assert fates == {"", "server_error"}
+    assert {faults.befalls(0, "a", n) for n in range(30)} == fates
+    assert {faults.befalls(seed, "a", 1) for seed in range(30)} == fates
     assert faults.befalls(3, "a", 1) == faults.befalls(3, "a", 1)
 
 
@@ -262,6 +264,10 @@ def test_photographs_do_not_change_the_answer_but_cost_tokens(server: FakeServer
     assert content(photograph) == content(text)
     tokens = [json.loads(a[2])["usage"]["prompt_tokens"] for a in (photograph, text)]
     assert tokens[0] == tokens[1] + 765
+    told = [json.loads(a[2])["usage"] for a in (photograph, text)]
+    counts = server.counts()
+    assert counts["prompt_tokens"] == sum(tokens)
+    assert counts["completion_tokens"] == sum(one["completion_tokens"] for one in told) > 0
 
 
 def test_two_photographs_with_the_same_words_are_two_requests(server: FakeServer) -> None:
