@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from fundoscope.errors import ConfigError
@@ -15,6 +18,26 @@ A = TypeVar("A")
 B = TypeVar("B")
 IN_HAND = 4
 """Things in hand for each process; more only holds memory."""
+
+
+def process_pool(processes: int) -> ProcessPoolExecutor:
+    """Return processes that work for this one and end with it, even when it is killed."""
+    # spawned, not forked: a fork of a process with threads (a progress bar's, BLAS') can hang
+    return ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=_end_with_parent
+    )
+
+
+def _end_with_parent() -> None:
+    """Watch the process that asked for this one: a killed one cannot say goodbye."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def mapped(work: Callable[[A], B], things: Iterable[A], jobs: int) -> Iterator[B]:
@@ -31,8 +54,7 @@ def mapped(work: Callable[[A], B], things: Iterable[A], jobs: int) -> Iterator[B
         yield from map(work, things)
         return
     things = iter(things)
-    # spawned, not forked: a fork of a process with threads (a progress bar's, BLAS') can hang
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with process_pool(jobs) as pool:
         waiting: deque[Future[B]] = deque(
             pool.submit(work, t) for t in islice(things, IN_HAND * jobs)
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, TypeVar
+
+from fundoscope.processes import process_pool
 
 R = TypeVar("R")
 Piece = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -28,10 +28,7 @@ class SideWork:
     """
 
     def __init__(self, processes: int) -> None:
-        # spawned, not forked: a fork of a process with threads can hang
-        self._pool = (
-            ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes else None
-        )
+        self._pool = process_pool(processes) if processes else None
         self._parcel: list[Piece] = []
         self._answers: list[asyncio.Future[Any]] = []
         self._timer: asyncio.TimerHandle | None = None
