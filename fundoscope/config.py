@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from fundoscope.errors import ConfigError, nearest
 from fundoscope.records import LANGUAGES, Language
+
+WITHOUT_ROOT = ("knowledge",)
+"""Sources that need no folder: what they tell lies in the package."""
 
 
 class Endpoint(BaseModel):
@@ -71,8 +75,8 @@ class Job(BaseModel):
 
     source: str
     """Which set it is: `odir`, `idrid`, `table`, ... (`fundoscope jobs` lists them)."""
-    root: Path
-    """The folder that holds the set."""
+    root: Path = Path()
+    """The folder that holds the set; a source without photographs needs none."""
     labels: tuple[Path, ...] = ()
     """Label files, when they are not under `root` by their original names."""
     photographs: Path | None = None
@@ -85,8 +89,10 @@ class Job(BaseModel):
     """Also use labels whose photograph is not there."""
     max_boxes: int = Field(default=10, ge=1)
     """Most boxes of one kind of lesion in a record."""
+    max_per_topic: int = Field(default=40, ge=1)
+    """Most dialogues about one condition, for the source `knowledge`."""
     tracks: tuple[str, ...] = ("instruction",)
-    """`instruction` (3 to 6 turns), `alignment` (one turn)."""
+    """`instruction` (3 to 6 turns), `alignment` (one turn), `knowledge` (1 to 5 turns)."""
     languages: tuple[Language, ...] = LANGUAGES
     engine: str = "composer"
     """`composer` works offline; `endpoint` asks a server, `batches` its Batch files."""
@@ -95,8 +101,16 @@ class Job(BaseModel):
     seed: int = 0
     """Decides every choice of wording, with the photograph's key."""
 
+    @model_validator(mode="after")
+    def _has_its_folder(self) -> Job:
+        if "root" not in self.model_fields_set and self.source not in WITHOUT_ROOT:
+            raise PydanticCustomError("missing", "Field required")
+        return self
+
     def resolved(self) -> dict[str, Any]:
         """Return plain data with absolute paths, as it is saved beside the output."""
+        if self.source in WITHOUT_ROOT:
+            return dict(self.model_dump(mode="json", exclude={"root", "photographs"}))
         data = self.model_copy(
             update={
                 "root": self.root.resolve(),
@@ -126,7 +140,7 @@ def make_job(**fields: Any) -> Job:
         return Job(**fields)
     except ValidationError as problem:
         first = problem.errors()[0]
-        field = ".".join(map(str, first["loc"]))
+        field = ".".join(map(str, first["loc"])) or "root"
         raise ConfigError(
             f"field {field!r} of the job: {first['msg'].lower()}",
             mend="see `fundoscope jobs show NAME` for a job that works",

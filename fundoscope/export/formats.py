@@ -24,13 +24,13 @@ formats.register("webdataset")(webdataset)
 
 
 def _sharegpt_row(placed: Placed) -> dict[str, Any]:
-    return {"id": placed.id, "conversations": from_and_value(placed), "images": [placed.image]}
+    return {"id": placed.id, "conversations": from_and_value(placed), "images": placed.images}
 
 
 def _swift_row(placed: Placed) -> dict[str, Any]:
     roles = {"human": "user", "gpt": "assistant"}
     messages = [{"role": roles[t["from"]], "content": t["value"]} for t in from_and_value(placed)]
-    return {"id": placed.id, "messages": messages, "images": [placed.image]}
+    return {"id": placed.id, "messages": messages, "images": placed.images}
 
 
 def _messages_row(placed: Placed) -> dict[str, Any]:
@@ -39,8 +39,9 @@ def _messages_row(placed: Placed) -> dict[str, Any]:
         for turn in said(placed)
         for who, text in zip(("user", "assistant"), turn, strict=True)
     ]
-    messages[0]["content"] = [{"type": "image"}, *messages[0]["content"]]
-    return {"id": placed.id, "messages": messages, "images": [placed.image]}
+    if placed.has_photograph:
+        messages[0]["content"] = [{"type": "image"}, *messages[0]["content"]]
+    return {"id": placed.id, "messages": messages, "images": placed.images}
 
 
 class _RowFiles:

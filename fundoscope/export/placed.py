@@ -10,7 +10,7 @@ from typing import Any
 
 from fundoscope.errors import DialogueError
 from fundoscope.export.whole_files import Delivery
-from fundoscope.records import Dialogue
+from fundoscope.records import Conversation, Dialogue
 from fundoscope.verify.style import IMAGE
 
 
@@ -21,7 +21,8 @@ class Placed:
     dialogue: Dialogue
     split: str
     image: str
-    """What the file says of the photograph's place: prefix and path."""
+    """What the file says of the photograph's place: prefix and path; empty where the dialogue is
+    about a condition and has no photograph."""
     folder: Path | None = None
     """The run's folder of photographs, where it is known."""
 
@@ -29,6 +30,16 @@ class Placed:
     def id(self) -> str:
         """`dataset/split/id/track/language`, with the official split."""
         return self.dialogue.conversation.id
+
+    @property
+    def has_photograph(self) -> bool:
+        """Whether it is about a photograph, and not about a condition alone."""
+        return bool(self.dialogue.record.photograph.modality)
+
+    @property
+    def images(self) -> list[str]:
+        """The photograph's place as a list, of one or none."""
+        return [self.image] if self.has_photograph else []
 
     @property
     def name(self) -> str:
@@ -64,25 +75,37 @@ def said(placed: Placed) -> list[tuple[str, str]]:
 
 
 def from_and_value(placed: Placed) -> list[dict[str, str]]:
-    """Return LLaVA's turns: `from` human and gpt, `<image>` at the first question's end."""
+    """Return LLaVA's turns: `from` human and gpt, `<image>` at the first question's end.
+
+    A dialogue without a photograph has no `<image>`.
+    """
     turns = [
         {"from": who, "value": text}
         for turn in said(placed)
         for who, text in zip(("human", "gpt"), turn, strict=True)
     ]
-    turns[0]["value"] += f"\n{IMAGE}"
+    if placed.has_photograph:
+        turns[0]["value"] += f"\n{IMAGE}"
     return turns
 
 
 def llava_row(placed: Placed) -> dict[str, Any]:
-    """Return LLaVA's row: id, image, conversations."""
-    return {"id": placed.id, "image": placed.image, "conversations": from_and_value(placed)}
+    """Return LLaVA's row: id, image (none where there is no photograph), conversations."""
+    image = {"image": placed.image} if placed.has_photograph else {}
+    return {"id": placed.id, **image, "conversations": from_and_value(placed)}
+
+
+def facts_said(conversation: Conversation) -> dict[str, list[list[str]]]:
+    """Return the ids of the facts that each turn says under `facts`; nothing where none does."""
+    said = [list(turn.facts) for turn in conversation.turns]
+    return {"facts": said} if any(said) else {}
 
 
 def row_with_provenance(placed: Placed) -> dict[str, Any]:
     """Return LLaVA's row and where it came from: photograph, person, engine, prompt, seed."""
     photograph, conversation = placed.dialogue.record.photograph, placed.dialogue.conversation
     return {
+        "image": "",  # a table has the column in every row
         **llava_row(placed),
         "dataset": photograph.dataset,
         "split": placed.split,
@@ -95,4 +118,5 @@ def row_with_provenance(placed: Placed) -> dict[str, Any]:
         "model": conversation.model,
         "prompt_version": conversation.prompt_version,
         "seed": conversation.seed,
+        **facts_said(conversation),
     }

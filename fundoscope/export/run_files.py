@@ -10,7 +10,7 @@ from typing import Any
 
 from fundoscope.describe.description import description
 from fundoscope.describe.statements import statements
-from fundoscope.export.placed import Placed, llava_row
+from fundoscope.export.placed import Placed, facts_said, llava_row
 from fundoscope.export.whole_files import whole_file
 from fundoscope.ledger import Ledger
 from fundoscope.records import Dialogue, Reject, Statement, record_to_json
@@ -68,6 +68,7 @@ def as_llava(dialogue: Dialogue) -> dict[str, Any]:
             "prompt_version": conversation.prompt_version,
             "seed": conversation.seed,
             "aspects": [list(turn.aspects) for turn in conversation.turns],
+            **facts_said(conversation),
             "statements": used,
         },
     }

@@ -195,6 +195,8 @@ class _Placing:
                 where=photograph.key,
                 mend="wait until `fundoscope build` has finished",
             )
+        if not photograph.modality:  # it is about a condition
+            return Placed(dialogue, self._split_of[photograph.key], "")
         inside = file_inside(photograph)
         if self._by_dataset:
             inside = f"{photograph.dataset}/{inside}"

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from fundoscope.errors import PhotographError
 from fundoscope.export.photograph_files import check_nameless, existing
@@ -56,23 +56,32 @@ class _Shards:
         self._begun = self._dialogues = self._bytes = 0
 
     def add(self, placed: Placed) -> None:
+        key = webdataset_key(placed.id)
+        if not placed.has_photograph:
+            tar = self._with_room(placed.name, 0)
+            self._add_row(tar, key, row_with_provenance(placed))
+            return
         file = existing(placed.folder, placed.dialogue.record.photograph)
         check_nameless(file)
         n_bytes = file.stat().st_size
+        suffix = _suffix(file, placed)
+        tar = self._with_room(placed.name, n_bytes)
+        with file.open("rb") as stream:
+            _add_member(tar, key + suffix, stream, n_bytes)
+        self._add_row(tar, key, {**row_with_provenance(placed), "image": key + suffix})
+        self._bytes += n_bytes
+
+    def _add_row(self, tar: tarfile.TarFile, key: str, row: dict[str, Any]) -> None:
+        text = json_text(row).encode()
+        _add_member(tar, f"{key}.json", io.BytesIO(text), len(text))
+        self._dialogues += 1
+
+    def _with_room(self, name: str, n_bytes: int) -> tarfile.TarFile:
         if self._dialogues == SHARD_DIALOGUES or (
             self._dialogues and self._bytes + n_bytes > SHARD_BYTES
         ):
             self.close()
-        tar = self._tar or self._begin(placed.name)
-        suffix = _suffix(file, placed)
-        key = webdataset_key(placed.id)
-        row = {**row_with_provenance(placed), "image": key + suffix}
-        with file.open("rb") as stream:
-            _add_member(tar, key + suffix, stream, n_bytes)
-        text = json_text(row).encode()
-        _add_member(tar, f"{key}.json", io.BytesIO(text), len(text))
-        self._dialogues += 1
-        self._bytes += n_bytes
+        return self._tar or self._begin(name)
 
     def _begin(self, name: str) -> tarfile.TarFile:
         self._name = f"{name}-{self._begun:06d}.tar"
