@@ -88,7 +88,8 @@ def idle(sentence: str, language: Language) -> str:
     """
     for reason, whole, pattern in _idle_patterns(language):
         if whole:
-            if pattern.fullmatch(sentence.rstrip(".!?。！？；;~～ ")):
+            said = sentence.rstrip(".!?。！？；;~～ ")
+            if pattern.fullmatch(said) and not _teaches(said, language):
                 return reason
         elif pattern.search(sentence) and not _teaches(sentence, language):
             return reason

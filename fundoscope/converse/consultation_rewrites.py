@@ -16,6 +16,7 @@ Rewrite = Callable[[Consultation], Consultation]
 """Returns a consultation in other words; a language model behind it, or a plain function."""
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:/\d+(?:\.\d+)?)?")
+_DOCTOR = re.compile(r"\b[Dd]rs?\b\.?")
 _ZH_NUMBER = re.compile(
     "[〇零一二三四五六七八九十百千万两半]+(?=[个天周月年次滴支针片粒毫微度岁小分]|毫克|毫米|左右)"
 )
@@ -41,7 +42,7 @@ def added_by(rewritten: Consultation, original: Consultation, facts: Iterable[st
         _findings(after, language) - _findings(before, language)
     )
     if new:
-        return f"the rewrite adds {min(map(str, new))}"
+        return f"the rewrite adds {min(new)}"
     return ""
 
 
@@ -76,13 +77,14 @@ def _terms(text: str, language: Language) -> set[str]:
     return found | {wide for id in found for wide in terms.broader(id)}
 
 
-def _findings(text: str, language: Language) -> set[tuple[str, str]]:
+def _findings(text: str, language: Language) -> set[str]:
     """Return what a text claims to be there or not: "no detachment" turned round is a new claim."""
+    said = _DOCTOR.sub("Doctor", PLACEHOLDER.sub("", text))  # "Dr" is no diabetic retinopathy
     return {
-        (f"{claim.statement.value} {wide}", "")
-        for claim in claims(PLACEHOLDER.sub("", text), language)
+        f"{claim.statement.value} {term}"
+        for claim in claims(said, language)
         if claim.statement.aspect == "finding"
-        for wide in _implied(claim.statement.term, str(claim.statement.value))
+        for term in _implied(claim.statement.term, str(claim.statement.value))
     }
 
 

@@ -13,11 +13,11 @@ from fundoscope.converse.deidentify_words import words
 from fundoscope.records import Language
 
 SENTENCE = re.compile(
-    r"(?:\b(?:Drs?|Mrs?|Ms|Prof|St|vs|No|approx|[A-Z]|e\.g|i\.e)\.|\.(?=\S)|[^.!?。！？；;\n])+"
+    r"(?:\b(?:Drs?|Mrs?|Ms|Prof|St|vs|approx|[A-Z]|e\.g|i\.e)\.|\.(?=\S)|[^.!?。！？；;\n])+"
     r"[.!?。！？；;]*|\n",
     re.IGNORECASE,
 )
-"""A sentence with its end, or an end of line. The point of "Dr." and one within a number end none."""
+"""A sentence with its end, or an end of line. The points of "Dr." and 0.8 end none."""
 _CLAUSE = re.compile(r"[,，、:：]|\b(?:but|however|although)\b|但是?|不过|可是")
 
 

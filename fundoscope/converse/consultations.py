@@ -96,8 +96,14 @@ def consultations(
         yield made
 
 
+_SHORT_NUMBER = 6
+"""Digits of a number that is none of a telephone, a card or a file."""
+
+
 def _harmless_id(id: str, path: Path, ordinal: int) -> str:
     """Return the id, or the place in the file where the id itself may tell a person."""
+    if id.isdecimal() and len(id) <= _SHORT_NUMBER:
+        return id
     if id and not suspicions(id, "en") and not suspicions(id, "zh") and len(id) < 40:
         return id
     return f"{path.stem}-{ordinal}"

@@ -232,6 +232,8 @@ IDLE: list[tuple[Language, str, str]] = [
     ("zh", "请马上去医院挂急诊号", ""),
     ("zh", "你好，黄斑水肿严重吗？", ""),
     ("en", "Thank you so much, doctor!", "greeting"),
+    ("en", "Kind regards, Dr. Susan Quispe, Ophthalmologist", "greeting"),
+    ("en", "Thanks, but is macular oedema bad?", ""),
     ("en", "How do I book an appointment?", "appointment"),
     ("en", "It costs $300.", "price"),
     ("en", "Click here to rate my answer", "advertising"),
@@ -260,7 +262,7 @@ def test_the_description_opens_where_the_doctor_speaks_first(tmp_path: Path) -> 
         {"role": "doctor", "text": "每月一次。"},
     ]
     file = jsonl(tmp_path, {"id": 1, "turns": turns, "description": "黄斑水肿3个月。"})
-    assert [turn.text for turn in kept(file).turns][0] == "黄斑水肿3个月。"
+    assert kept(file).turns[0].text == "黄斑水肿3个月。"
     assert [turn.text for turn in kept(file, description_opens=False).turns] == [
         "多久一次？",
         "每月一次。",
@@ -270,7 +272,7 @@ def test_the_description_opens_where_the_doctor_speaks_first(tmp_path: Path) -> 
 def test_a_dialogue_begins_with_the_patient_ends_with_the_doctor_and_alternates(
     tmp_path: Path,
 ) -> None:
-    roles = "doctor patient patient doctor doctor patient doctor patient".split()
+    roles = ["doctor", *["patient"] * 2, *["doctor"] * 2, "patient", "doctor", "patient"]
     texts = [f"黄斑水肿第{n}句。" for n in range(len(roles))]
     turns = [{"role": r, "text": t} for r, t in zip(roles, texts, strict=True)]
     made = kept(jsonl(tmp_path, {"id": 1, "turns": turns}))

@@ -212,3 +212,7 @@ def test_the_second_look_alone_finds_most_drawn_texts(
     texts = [benchmark["filled"](frame, language, rng, table)[0] for frame in frames * 5]
     seen = sum(bool(suspicions(text, language)) for text in texts)
     assert seen >= 0.8 * len(texts)
+
+
+def test_neighbours_of_one_kind_are_one_placeholder() -> None:
+    assert deidentified("我老家是湖南怀化的", "zh").text == "我老家是[地点]的"
