@@ -1,6 +1,7 @@
 """`fundoscope VERB`: parse, call one public function, show."""
 
 from fundoscope.cli import (
+    answering,
     batching,
     checking,
     converting,
@@ -14,6 +15,7 @@ from fundoscope.cli import (
 from fundoscope.cli.app import cli, main
 
 __all__ = [
+    "answering",
     "batching",
     "checking",
     "cli",

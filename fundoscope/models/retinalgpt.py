@@ -7,12 +7,13 @@ Vicuna, Qwen, GLM. What comes out is transformers' LLaVA.
 from __future__ import annotations
 
 from pathlib import Path
+from types import MethodType
 from typing import Any, Literal
 
 import torch
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.llava.modeling_llava import LlavaModel, LlavaMultiModalProjector
+from transformers.models.llava.modeling_llava import LlavaMultiModalProjector
 
 from fundoscope.errors import ModelError
 from fundoscope.models.legacy_config import END, PATCH, SIDE_FILE, START, write_json
@@ -93,7 +94,7 @@ def retinal_config(
         vision_feature_select_strategy="default" if _FIRST_TOKEN.get(kind) else "full",
         image_seq_length=photograph_features(vision),
         tie_word_embeddings=bool(language.tie_word_embeddings),
-        architectures=["RetinalGPT" if kind in _MAPS else "LlavaForConditionalGeneration"],
+        architectures=["LlavaForConditionalGeneration"],
     )
 
 
@@ -106,35 +107,61 @@ def photograph_features(vision: Any) -> int:
     return int((vision.image_size // cell) ** 2)
 
 
-class _RetinalModel(LlavaModel):  # type: ignore[misc, unused-ignore]
-    """LLaVA's model, for encoders that give maps too."""
-
-    def get_image_features(self, pixel_values: Any, *given: Any, **more: Any) -> Any:
-        """Return features of photographs in the language model's space, one tensor each."""
-        if self.config.vision_config.model_type not in _MAPS:
-            return super().get_image_features(pixel_values, *given, **more)
-        seen = self.vision_tower(pixel_values).last_hidden_state  # (B, D, H, W)
-        tokens = seen.flatten(2).transpose(1, 2)  # (B, D, H, W) -> (B, H * W, D)
-        projected = self.multi_modal_projector(tokens)
-        return BaseModelOutputWithPooling(last_hidden_state=seen, pooler_output=list(projected))
+def _map_features(model: Any, pixel_values: Any, **more: Any) -> Any:
+    """Return features of photographs out of an encoder's maps, one tensor each."""
+    seen = model.vision_tower(pixel_values).last_hidden_state  # (B, D, H, W)
+    tokens = seen.flatten(2).transpose(1, 2)  # (B, D, H, W) -> (B, H * W, D)
+    projected = model.multi_modal_projector(tokens)
+    return BaseModelOutputWithPooling(last_hidden_state=seen, pooler_output=list(projected))
 
 
-class RetinalGPT(LlavaForConditionalGeneration):  # type: ignore[misc, unused-ignore]
-    """LLaVA of transformers; folders of either class load as the other, but for map encoders."""
+def retinal_model(config: LlavaConfig) -> Any:
+    """Return a RetinalGPT with random weights, a `LlavaForConditionalGeneration`.
 
-    def __init__(self, config: LlavaConfig) -> None:
-        super().__init__(config)
-        self.model.__class__ = _RetinalModel  # the same weights; only features differ
-        single_layer(self)
+    It is no class of its own: by the class' name transformers knows how to name weights on disk.
+    """
+    model = LlavaForConditionalGeneration(config)
+    _see_maps(model)
+    single_layer(model)
+    return model
 
-    @classmethod
-    def from_pretrained(cls, *given: Any, **more: Any) -> Any:
-        """Load a folder; see transformers. A second layer that is the identity is frozen."""
-        loaded = super().from_pretrained(*given, **more)
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
-        if model.config.projector_hidden_act == "linear":
-            model.model.multi_modal_projector.linear_2.requires_grad_(False)
-        return loaded
+
+def load_retinal(folder: Path, **more: Any) -> Any:
+    """Return the RetinalGPT of a folder; `more` goes to `from_pretrained`.
+
+    A projector's second layer that is not used is frozen.
+
+    Raises
+    ------
+    ModelError
+        If transformers cannot load it, or would make up what is missing.
+    """
+    try:
+        model, told = LlavaForConditionalGeneration.from_pretrained(
+            folder, output_loading_info=True, **more
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as problem:
+        raise ModelError(
+            f"it cannot be loaded: {(str(problem).splitlines() or [repr(problem)])[0]}",
+            where=str(folder),
+            mend="convert or train it again",
+        ) from problem
+    lost = sorted(told["missing_keys"])
+    if lost:
+        raise ModelError(
+            f"{len(lost)} tensors are missing, such as {lost[0]!r}",
+            where=str(folder),
+            mend="convert or train it again",
+        )
+    _see_maps(model)
+    if model.config.projector_hidden_act == "linear":
+        model.model.multi_modal_projector.linear_2.requires_grad_(False)
+    return model
+
+
+def _see_maps(model: Any) -> None:
+    if model.config.vision_config.model_type in _MAPS:
+        model.model.get_image_features = MethodType(_map_features, model.model)
 
 
 def single_layer(model: Any) -> None:
@@ -174,7 +201,7 @@ def assemble(
     token = tokenizer.convert_tokens_to_ids(PATCH)
     config = retinal_config(vision.config, language.config, token, projector)
     with torch.device("meta"):
-        model = RetinalGPT(config)
+        model = retinal_model(config)
     wanted = type(model.model.vision_tower).__name__
     if type(vision).__name__ != wanted:
         raise ModelError(

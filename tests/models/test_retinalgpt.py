@@ -10,14 +10,16 @@ transformers = pytest.importorskip("transformers", reason="needs the extra `trai
 from fundoscope.errors import ModelError
 from fundoscope.models.preparation import Preparation
 from fundoscope.models.retinalgpt import (
-    RetinalGPT,
     assemble,
     clip_vit_l14,
     llama_7b,
+    load_retinal,
     retinal_config,
+    retinal_model,
     save_retinal,
 )
 from fundoscope.models.tiny import tiny_text, tiny_tokenizer, tiny_vision
+from fundoscope.models.weight_files import Weights
 
 HIDDEN = 16
 
@@ -76,11 +78,13 @@ def logits(model: "torch.nn.Module", seed: int = 0) -> "torch.Tensor":
 def test_any_encoder_and_any_language_model_work_and_are_kept(
     sees: str, talks: str, tmp_path: Path
 ) -> None:
-    model = RetinalGPT(retinal_config(vision(sees), language(talks), image_token_id=4)).eval()
+    model = retinal_model(retinal_config(vision(sees), language(talks), image_token_id=4)).eval()
     said = logits(model)
     assert not torch.equal(said, logits(model, seed=1)), "the photograph changes nothing"
     model.save_pretrained(tmp_path)
-    assert torch.equal(logits(RetinalGPT.from_pretrained(tmp_path)), said)
+    assert torch.equal(logits(load_retinal(tmp_path)), said)
+    names = set(Weights(tmp_path).entries)
+    assert any(name.startswith("language_model.model.layers.0.") for name in names)
     if sees != "convnext":
         plain = transformers.LlavaForConditionalGeneration.from_pretrained(tmp_path)
         assert torch.equal(logits(plain), said)
@@ -91,14 +95,14 @@ def test_any_encoder_and_any_language_model_work_and_are_kept(
 )
 def test_only_patches_become_tokens(sees: str, tokens: int) -> None:
     config = retinal_config(vision(sees), language("llama"), image_token_id=4)
-    model = RetinalGPT(config)
+    model = retinal_model(config)
     side = config.vision_config.image_size
     features = model.model.get_image_features(torch.zeros(1, 3, side, side)).pooler_output
     assert features[0].shape == (tokens, HIDDEN) and config.image_seq_length == tokens
 
 
 def test_a_map_becomes_tokens_row_after_row() -> None:
-    model = RetinalGPT(retinal_config(vision("convnext"), language("llama"), 4)).eval()
+    model = retinal_model(retinal_config(vision("convnext"), language("llama"), 4)).eval()
     pixels = torch.randn(1, 3, 128, 128)
     with torch.inference_mode():
         tokens = model.model.get_image_features(pixels).pooler_output[0]
@@ -109,18 +113,18 @@ def test_a_map_becomes_tokens_row_after_row() -> None:
 
 
 def test_one_linear_layer_is_one_layer_and_stays_so(tmp_path: Path) -> None:
-    model = RetinalGPT(retinal_config(vision("clip"), language("llama"), 4))
+    model = retinal_model(retinal_config(vision("clip"), language("llama"), 4))
     projector = model.model.multi_modal_projector
     seen = torch.randn(7, 32)
     assert torch.equal(projector(seen), projector.linear_1(seen))
     assert not projector.linear_2.weight.requires_grad
     model.save_pretrained(tmp_path)
-    loaded = RetinalGPT.from_pretrained(tmp_path).model.multi_modal_projector
+    loaded = load_retinal(tmp_path).model.multi_modal_projector
     assert not loaded.linear_2.weight.requires_grad and loaded.linear_1.weight.requires_grad
 
 
 def test_a_projector_of_two_layers_can_be_had() -> None:
-    model = RetinalGPT(retinal_config(vision("clip"), language("llama"), 4, projector="mlp"))
+    model = retinal_model(retinal_config(vision("clip"), language("llama"), 4, projector="mlp"))
     projector = model.model.multi_modal_projector
     seen = torch.randn(7, 32)
     by_hand = projector.linear_2(torch.nn.functional.gelu(projector.linear_1(seen)))
@@ -136,7 +140,7 @@ def test_an_unknown_encoder_is_refused() -> None:
 def test_the_full_model_has_the_published_sizes() -> None:
     """LLaMA 7B: 6,738,415,616 parameters; CLIP ViT-L/14's vision: 303,179,776."""
     with torch.device("meta"):
-        model = RetinalGPT(retinal_config(clip_vit_l14(), llama_7b(), 32001))
+        model = retinal_model(retinal_config(clip_vit_l14(), llama_7b(), 32001))
     count = sum(p.numel() for p in model.parameters())
     four_tokens = 2 * 4 * 4096
     projector, identity = 1024 * 4096 + 4096, 4096 * 4096 + 4096
@@ -157,8 +161,21 @@ def test_trained_parts_are_taken_over(tmp_path: Path) -> None:
         together = model(input_ids=words).logits[..., :320]
     assert torch.equal(together, alone)
     save_retinal(model, tokenizer, Preparation(56), tmp_path)
-    loaded = RetinalGPT.from_pretrained(tmp_path)
+    loaded = load_retinal(tmp_path)
     assert torch.equal(logits(loaded), logits(model))
+
+
+def test_a_folder_that_lacks_weights_is_refused_not_filled_at_random(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    retinal_model(retinal_config(vision("clip"), language("llama"), 4)).save_pretrained(tmp_path)
+    held = load_file(tmp_path / "model.safetensors")
+    del held["language_model.lm_head.weight"]
+    save_file(held, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"1 tensors are missing, such as 'lm_head\.weight'"):
+        load_retinal(tmp_path)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_retinal(tmp_path / "nowhere")
 
 
 def test_a_part_of_another_class_is_refused() -> None:
