@@ -1,6 +1,6 @@
 """How many names, telephones, places and dates are hidden, and what of medicine is lost with them.
 
-    python benchmarks/privacy.py [--count 4000] [--half open|apart] [--seed 0] [--faker] [--misses 10]
+    python benchmarks/privacy.py [--count N] [--half open|apart] [--seed N] [--faker] [--misses N]
 
 Persons, numbers and places are drawn and put into the sentence frames of privacy_frames.yaml.
 Rules were written against the half `open`; `apart` is set aside. With --faker, names, addresses,
@@ -15,11 +15,10 @@ import argparse
 import random
 import re
 import string
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -29,6 +28,10 @@ from fundoscope.records import LANGUAGES, Language
 
 FRAMES = yaml.safe_load(Path(__file__).with_name("privacy_frames.yaml").read_text(encoding="utf-8"))
 LISTS: dict[str, list[str]] = FRAMES["lists"]
+KEPT: dict[str, dict[Language, list[str]]] = FRAMES["kept"]
+GROUPS: dict[str, str] = {
+    slot: group for group, slots in FRAMES["groups"].items() for slot in slots
+}
 _SLOT = re.compile(r"\{(\w+)\}")
 Draw = Callable[[random.Random], str]
 
@@ -112,8 +115,14 @@ def zh_address(rng: random.Random) -> str:
     return rng.choice([
         f"{city}市{one(rng, 'zh_roads')}{n[0]}号{one(rng, 'zh_estates')}{n[1]}栋{n[2]}单元{n[3]}室",
         f"{one(rng, 'zh_roads')}{n[0]}号", f"{one(rng, 'zh_estates')}{n[1]}号楼{n[3]}室",
-        f"{city}市{one(rng, 'zh_villages')}{n[2]}组", f"{city}市{one(rng, 'zh_roads')}{n[0]}弄{n[1]}号",
+        f"{city}市{one(rng, 'zh_villages')}{n[2]}组",
+        f"{city}市{one(rng, 'zh_roads')}{n[0]}弄{n[1]}号",
     ])  # fmt: skip
+
+
+def idcard(rng: random.Random) -> str:
+    born = f"19{digits(rng, 2)}0{rng.randint(1, 9)}1{rng.randint(0, 9)}"
+    return f"3301{digits(rng, 2)}{born}{digits(rng, 3)}{rng.choice('0123456789X')}"
 
 
 def zh_date(rng: random.Random, years: tuple[int, int] = (2012, 2023)) -> str:
@@ -182,7 +191,8 @@ def price(rng: random.Random, language: Language) -> str:
 
 def email(rng: random.Random) -> str:
     word = "".join(rng.choice(string.ascii_lowercase) for _ in range(6))
-    return f"{word}.{one(rng, 'en_given').lower()}{digits(rng, 2)}@{rng.choice(['mail.example', 'post.example.com', '163.example.cn'])}"
+    host = rng.choice(["mail.example", "post.example.com", "163.example.cn"])
+    return f"{word}.{one(rng, 'en_given').lower()}{digits(rng, 2)}@{host}"
 
 
 def url(rng: random.Random) -> str:
@@ -263,17 +273,6 @@ def en_date(rng: random.Random, years: tuple[int, int] = (2012, 2023)) -> str:
     )
 
 
-KEPT: dict[str, dict[Language, list[str]]] = {
-    "keep_va": {"en": ["20/40", "20/200", "6/12", "6/60", "0.8", "counting fingers", "0.3 logMAR"], "zh": ["0.8", "0.05", "4.9", "1.0", "20/40", "指数/30cm", "0.6+2"]},
-    "keep_iop": {"en": ["21 mmHg", "14.5 mmHg", "35 mmHg"], "zh": ["21mmHg", "14.5 mmHg", "三十毫米汞柱", "35mmHg"]},
-    "keep_thickness": {"en": ["356 microns", "412 um", "289 µm", "1,024 microns"], "zh": ["356微米", "412um", "289μm", "256、261、248微米"]},
-    "keep_icd": {"en": ["H35.31", "E11.3513", "H33.0"], "zh": ["H35.31", "E11.351", "H33.0"]},
-    "keep_dose": {"en": ["250 mg", "0.5 mg/0.05 ml", "1 drop"], "zh": ["0.5mg", "10mg/ml", "2片", "1滴", "20万单位"]},
-    "keep_duration": {"en": ["3 months", "two weeks", "10 years", "48 hours"], "zh": ["3个月", "两周", "10年", "半年", "一个多月"]},
-    "keep_age": {"en": ["67 years old", "a 54-year-old man", "aged 45"], "zh": ["67岁", "54岁", "八十二岁", "5岁半"]},
-}  # fmt: skip
-
-
 def draws(language: Language) -> dict[str, Draw]:
     chinese = language == "zh"
     return {
@@ -290,7 +289,7 @@ def draws(language: Language) -> dict[str, Draw]:
         "address": zh_address if chinese else en_address,
         "date": zh_date if chinese else en_date,
         "birthday": lambda rng: birthday(rng, zh_date if chinese else en_date),
-        "idcard": lambda rng: "3301" + digits(rng, 2) + f"19{digits(rng, 2)}0{rng.randint(1, 9)}1{rng.randint(0, 9)}" + digits(rng, 3) + rng.choice("0123456789X"),
+        "idcard": idcard,
         "ssn": lambda rng: f"{digits(rng, 3)}-{digits(rng, 2)}-{digits(rng, 4)}",
         "record": lambda rng: rng.choice(["", "ZY", "MR-", "E"]) + digits(rng, rng.randint(6, 9)),
         "email": email,
@@ -341,73 +340,82 @@ def filled(
     return text + frame[position:], planted
 
 
-GROUPS = {"name": "names", "surname": "names", "given": "names", "landline": "phones", "phone": "phones", "phone_words": "phones", "qq": "accounts", "account": "accounts", "idcard": "ids", "ssn": "ids", "record": "ids", "birthday": "dates", "date": "dates", "hospital": "hospitals", "address": "addresses", "city": "places", "email": "e-mails", "url": "URLs", "price": "prices", "age90": "ages over 89"}  # fmt: skip
+@dataclass
+class Tally:
+    """Counts over filled frames."""
+
+    planted: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    escaped: Counter[str] = field(default_factory=Counter)
+    """Missed, and in a text that the second look let pass."""
+    kept: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    texts: Counter[str] = field(default_factory=Counter)
+    """`all`, `refused` by the second look, `leaked`: let pass with something left."""
+    hidden: int = 0
+    needed: int = 0
+    misses: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+    needless: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, text: str, planted: list[Planted], language: Language) -> None:
+        done = deidentified(text, language)
+        covered = {i for span in done.hidden for i in range(span.start, span.end)}
+        refused = bool(suspicions(done.text, language))
+        left = [item for item in planted if self._counted(item, text, done.text, covered)]
+        if not refused:
+            self.escaped.update(GROUPS[item.kind] for item in left)
+        self.texts.update({"all": 1, "refused": refused, "leaked": bool(left) and not refused})
+        must_go = {i for item in planted if not item.keep for i in range(item.start, item.end)}
+        for span in done.hidden:
+            self.hidden += 1
+            if must_go & set(range(span.start, span.end)):
+                self.needed += 1
+            else:
+                self.needless.append((text[span.start : span.end], text))
+
+    def _counted(self, item: Planted, text: str, after: str, covered: set[int]) -> bool:
+        """Count one planted item; return whether it had to go and is not wholly gone."""
+        place = range(item.start, item.end)
+        if item.keep:
+            self.kept[item.kind] += 1
+            wrong = bool(covered & set(place))
+            self.lost[item.kind] += wrong
+        else:
+            self.planted[GROUPS[item.kind]] += 1
+            wrong = not {i for i in place if text[i].isalnum()} <= covered
+            self.missed[GROUPS[item.kind]] += wrong
+        if wrong:
+            group = item.kind if item.keep else GROUPS[item.kind]
+            self.misses.setdefault(group, []).append((item.text, text, after))
+        return wrong and not item.keep
 
 
-def tally(half: str, language: Language, count: int, seed: int, faker: bool) -> dict[str, Any]:
+def tally(half: str, language: Language, count: int, seed: int, faker: bool = False) -> Tally:
     """Return counts over `count` filled frames."""
     rng = random.Random(f"{seed}/{half}/{language}")
     table = draws(language) | (faker_draws(language) if faker else {})
-    planted_in, missed, kept, lost = Counter(), Counter(), Counter(), Counter()
-    hidden, needed, refused, leaked, leaked_kinds = 0, 0, 0, 0, Counter()
-    misses, needless = defaultdict(list), []
-    frames = FRAMES[language][half]
+    frames, found = FRAMES[language][half], Tally()
     for number in range(count):
-        text, planted = filled(frames[number % len(frames)], language, rng, table)
-        done = deidentified(text, language)
-        covered = {i for span in done.hidden for i in range(span.start, span.end)}
-        suspicious = suspicions(done.text, language)
-        refused += bool(suspicious)
-        escaped = False
-        for item in planted:
-            place = range(item.start, item.end)
-            if item.keep:
-                kept[item.kind] += 1
-                if covered & set(place):
-                    lost[item.kind] += 1
-                    misses[item.kind].append((item.text, text, done.text))
-                continue
-            group = GROUPS[item.kind]
-            planted_in[group] += 1
-            telling = {i for i in place if text[i].isalnum()}
-            if not telling <= covered:
-                missed[group] += 1
-                misses[group].append((item.text, text, done.text))
-                if not suspicious:
-                    escaped = True
-                    leaked_kinds[group] += 1
-        leaked += escaped
-        must_go = {i for item in planted if not item.keep for i in range(item.start, item.end)}
-        for span in done.hidden:
-            hidden += 1
-            if must_go & set(range(span.start, span.end)):
-                needed += 1
-            else:
-                needless.append((text[span.start : span.end], text))
-    return {"planted": planted_in, "missed": missed, "kept": kept, "lost": lost, "hidden": hidden, "needed": needed, "refused": refused, "leaked": leaked, "leaked_kinds": leaked_kinds, "misses": misses, "needless": needless}  # fmt: skip
+        found.add(*filled(frames[number % len(frames)], language, rng, table), language)
+    return found
 
 
-def show(half: str, language: Language, found: dict[str, Any], count: int, misses: int) -> None:
-    print(f"\n## {language}, {half}, {count} texts")
+def show(half: str, language: Language, found: Tally, misses: int) -> None:
+    texts = found.texts["all"]
+    print(f"\n## {language}, {half}, {texts} texts")
     print("| kind | planted | recall | passes the second look too |\n|---|---|---|---|")
-    for group in sorted(found["planted"]):
-        planted, missed = found["planted"][group], found["missed"][group]
-        print(
-            f"| {group} | {planted} | {1 - missed / planted:.4f} | {found['leaked_kinds'][group]} |"
-        )
-    kept, lost = sum(found["kept"].values()), sum(found["lost"].values())
-    print(f"\nprecision {found['needed'] / max(1, found['hidden']):.4f} ({found['hidden']} hidden)")
-    print(
-        f"medical numbers that survive {1 - lost / kept:.4f} of {kept}"
-        + "".join(f"; {k} lost {v}" for k, v in found["lost"].items())
-    )
-    print(
-        f"texts refused by the second look {found['refused'] / count:.4f}; texts written with something left {found['leaked'] / count:.4f}"
-    )
-    for group, examples in found["misses"].items() if misses else ():
+    for group in sorted(found.planted):
+        recall = 1 - found.missed[group] / found.planted[group]
+        print(f"| {group} | {found.planted[group]} | {recall:.4f} | {found.escaped[group]} |")
+    kept, lost = sum(found.kept.values()), sum(found.lost.values())
+    print(f"\nprecision {found.needed / max(1, found.hidden):.4f} of {found.hidden} hidden")
+    print(f"medical numbers that survive {1 - lost / kept:.4f} of {kept}")
+    print(f"texts refused by the second look {found.texts['refused'] / texts:.4f}")
+    print(f"texts let pass with something left {found.texts['leaked'] / texts:.4f}")
+    for group, examples in found.misses.items() if misses else ():
         for text, before, after in examples[:misses]:
-            print(f"  {group} missed {text!r}\n    {before!r}\n    {after!r}")
-    for text, before in found["needless"][: misses * 3]:
+            print(f"  {group} {text!r}\n    {before!r}\n    {after!r}")
+    for text, before in found.needless[: misses * 3]:
         print(f"  needless {text!r} in {before!r}")
 
 
@@ -424,7 +432,7 @@ def main() -> None:
     for half in options.half or ("open", "apart"):
         for language in LANGUAGES:
             found = tally(half, language, options.count, options.seed, options.faker)
-            show(half, language, found, options.count, options.misses)
+            show(half, language, found, options.misses)
 
 
 if __name__ == "__main__":

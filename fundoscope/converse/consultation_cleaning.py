@@ -88,8 +88,7 @@ def idle(sentence: str, language: Language) -> str:
     """
     for reason, whole, pattern in _idle_patterns(language):
         if whole:
-            said = sentence.rstrip(".!?。！？；;~～ ")
-            if pattern.fullmatch(said) and not _teaches(said, language):
+            if pattern.fullmatch(sentence.rstrip(".!?。！？；;~～ ")):
                 return reason
         elif pattern.search(sentence) and not _teaches(sentence, language):
             return reason

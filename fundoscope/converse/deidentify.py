@@ -176,7 +176,8 @@ def _occurrences(text: str, names: Mapping[str, Kind]) -> Iterator[Hidden]:
 
 
 def _replaced(text: str, spans: Sequence[Hidden], language: Language) -> Deidentified:
-    parts, position = [], 0
+    parts: list[str] = []
+    position = 0
     for span in spans:
         if parts and span.start == position and parts[-1] == PLACEHOLDERS[span.kind][language]:
             position = span.end  # a city behind its province is one place

@@ -11,6 +11,7 @@ from fundoscope.converse.deidentify_words import (
     Kind,
     alternatives,
     compiled,
+    word_list,
     word_set,
     words,
 )
@@ -125,11 +126,13 @@ def _known() -> frozenset[str]:
 
 def _listed(text: str) -> Iterator[Hidden]:
     """Yield names that the lists know, wherever they stand."""
-    for match in _ONE_OR_TWO.finditer(text):
+    position = 0
+    while match := _ONE_OR_TWO.search(text, position):
         said = re.sub(r"['’]s$", "", match[0])
         first, *others = said.split()
         start, end = match.start(), match.start() + len(said)
         last = others[-1] if others else ""
+        position = start + len(first)  # the second word may open a name: "Ask Mary Smith"
         if _is_medical(first, text, start):
             continue
         if _known_first(first, last):
@@ -137,8 +140,19 @@ def _listed(text: str) -> Iterator[Hidden]:
             yield Hidden("person", start, end if hides_last else start + len(first))
         elif last and _unknown_pair(first, last, text, start):
             yield Hidden("person", start, end)
-        elif last in word_set("names_en", "given") and not _is_medical(last, text, end):
-            yield Hidden("person", text.find(last, start), end)
+    for match in _small_letters().finditer(text):
+        yield Hidden("person", *match.span("name"))
+
+
+@cache
+def _small_letters() -> re.Pattern[str]:
+    """Return a rule for known given names in small letters, behind a relation or a greeting."""
+    given = "|".join(name.lower() for name in word_list("names_en", "given"))
+    relatives = alternatives("names_en", "relatives")
+    return re.compile(
+        rf"\b(?i:my (?:{relatives}),?|i am|i'm|im|this is|dear|hi|hello|hey|thanks|regards),? "
+        rf"(?P<name>(?:{given}))\b"
+    )
 
 
 _ONE_OR_TWO = re.compile(

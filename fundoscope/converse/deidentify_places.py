@@ -149,4 +149,5 @@ def _listed() -> tuple[re.Pattern[str], ...]:
             rf"(?:{chinese})(?!西汀|新碱|霉素|时间)(?:省|市|区|县|自治区)?(?:[{CJK}]{{2}}(?:区|县)(?!别|域|分))?"
         ),
         re.compile(rf"\b(?:{english})\b"),
+        re.compile(rf"(?<=\bfrom )(?:{english.lower()})\b|(?<=\bin )(?:{english.lower()})\b"),
     )

@@ -18,7 +18,9 @@ from fundoscope.converse.deidentify_words import word_list, word_set, words
 from fundoscope.records import Language
 
 _MASK = "□"
-_NUMERALS = str.maketrans("〇零○一二三四五六七八九幺两", "00012345678912")
+_NUMERALS = str.maketrans(
+    "〇零○一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖", "00012345678912123456789"
+)
 _DIGITS = re.compile(r"(?:\d[\s().—–-]{0,2}){6,}\d")
 _VALUE = re.compile(r"[.]\d|\s*(?:um|µm|μm|mm|微米|毫米|mg|毫克|ml|单位|IU|%|度|D\b|cells|/)")
 _RANGE = re.compile(r"\d{1,4}\s?[-—–~]\s?\d{1,4}(?!\d)")
