@@ -1,9 +1,9 @@
 """How many names, telephones, places and dates are hidden, and what of medicine is lost with them.
 
-    python benchmarks/privacy.py [--count N] [--half open|apart] [--seed N] [--faker] [--misses N]
+    python benchmarks/privacy.py [--count N] [--half open|opened|apart] [--seed N] [--faker] [--misses N]
 
 Persons, numbers and places are drawn and put into the sentence frames of privacy_frames.yaml.
-Rules were written against the half `open`; `apart` is set aside. With --faker, names, addresses,
+Rules were written against `open` and `opened`; `apart` is set aside. With --faker, names, addresses,
 telephones and e-mails come from the package faker instead of our lists. Printed: recall by kind
 (every character of what must go is gone), precision (share of what was hidden that had to be),
 the share of medical numbers that survived, and what still passes the second look.
@@ -424,12 +424,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--half", choices=("open", "apart"), action="append")
+    parser.add_argument("--half", choices=("open", "opened", "apart"), action="append")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faker", action="store_true")
     parser.add_argument("--misses", type=int, default=0, help="examples to show of each kind")
     options = parser.parse_args()
-    for half in options.half or ("open", "apart"):
+    for half in options.half or ("open", "opened", "apart"):
         for language in LANGUAGES:
             found = tally(half, language, options.count, options.seed, options.faker)
             show(half, language, found, options.misses)
