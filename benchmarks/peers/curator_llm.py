@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import peer
-from bespokelabs import curator
 from datasets import Dataset
+
+litellm = find_spec("litellm")
+assert litellm and litellm.origin
+# it counts tokens by a file that it would fetch; litellm, which it brings, holds a copy
+os.environ["TIKTOKEN_CACHE_DIR"] = str(
+    Path(litellm.origin).parent / "litellm_core_utils" / "tokenizers"
+)
+from bespokelabs import curator  # noqa: E402
 
 MANY = 10_000_000
 """Of requests and tokens a minute: its own limits are to limit nothing."""

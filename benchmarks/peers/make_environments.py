@@ -16,7 +16,7 @@ from pathlib import Path
 
 ENVIRONMENTS = {
     "clients": ("openai[aiohttp]==3.57.0", "aiohttp==3.14.5", "httpx==0.28.1"),
-    "distilabel": ("distilabel[openai]==1.5.3",),
+    "distilabel": ("distilabel[openai]==1.5.3", "requests"),
     "curator": ("bespokelabs-curator==0.1.31",),
     "data_designer": ("data-designer==0.9.6",),
 }
