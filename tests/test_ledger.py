@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fundoscope.errors import LedgerError
-from fundoscope.ledger import Ledger
+from fundoscope.ledger import Ledger, Tally
 from fundoscope.records import Conversation, LeftOut, Photograph, Record, Turn, Verdict
 
 
@@ -56,7 +56,7 @@ def test_a_later_pass_forgets_what_the_source_no_longer_holds(tmp_path: Path) ->
         keep(ledger, "stays")
         ledger.finish_pass()
         assert [r.photograph.id for r in ledger.records()] == ["stays"]
-        assert ledger.summary() == {"records": 1, "kept": 1, "rejected": 0, "left_out": 0}
+        assert ledger.tally() == Tally(records=1, kept=1, rejected=0, left_out=0)
 
 
 def test_an_unfinished_pass_forgets_nothing(tmp_path: Path) -> None:

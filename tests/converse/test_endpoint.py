@@ -261,22 +261,22 @@ def test_a_request_given_up_is_rejected_with_its_reason_and_asked_by_the_next_ru
         assert built(job_for(root, server.url), root / "run").tally.kept == 2 * RECORDS
 
 
-def test_a_budget_is_never_passed_and_a_larger_one_goes_on(server: FakeServer, root: Path) -> None:
+def test_a_budget_is_never_passed_and_a_larger_one_goes_on(root: Path) -> None:
     run = root / "run"
-    frugal = job_for(root, server.url, budget_usd=0.12, price=(2.5, 10))
-    report = built(frugal, run)
-    assert "could pass $0.12" in report.stopped
-    assert 0 < report.tally.kept < 2 * RECORDS
-    assert 0.12 * 0.6 < report.tally.spent_usd <= 0.12  # and most of it is used
-    with Ledger(run) as ledger:
-        assert ledger.recall("finished") is False
-        spent = ledger.asked.spent()
-    paid = (2.5 * spent.prompt_tokens + 10 * spent.completion_tokens) / 1e6
-    assert spent.cost_usd == pytest.approx(paid)
-    before = server.counts()["paid"]
-    rich = built(job_for(root, server.url, budget_usd=20, price=(2.5, 10)), run)
-    assert (rich.tally.kept, rich.stopped) == (2 * RECORDS, "")
-    assert server.counts()["paid"] - before == 2 * RECORDS - report.tally.kept
+    with with_faults() as server:
+        report = built(job_for(root, server.url, budget_usd=0.12, price=(2.5, 10)), run)
+        assert "could pass $0.12" in report.stopped
+        assert 0 < report.tally.kept < 2 * RECORDS
+        assert 0.12 * 0.6 < report.tally.spent_usd <= 0.12  # and most of it is used
+        with Ledger(run) as ledger:
+            assert ledger.recall("finished") is False
+            spent = ledger.asked.spent()
+        paid = (2.5 * spent.prompt_tokens + 10 * spent.completion_tokens) / 1e6
+        assert spent.cost_usd == pytest.approx(paid)
+        before = server.counts()["paid"]
+        rich = built(job_for(root, server.url, budget_usd=20, price=(2.5, 10)), run)
+        assert (rich.tally.kept, rich.stopped) == (2 * RECORDS, "")
+        assert server.counts()["paid"] - before == 2 * RECORDS - report.tally.kept
 
 
 def test_the_key_goes_to_the_server_and_nowhere_else(
