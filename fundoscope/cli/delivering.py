@@ -23,11 +23,20 @@ def export(
     runs: Annotated[list[Path], typer.Argument(help="Folders that `build -o` wrote.")],
     format: Annotated[
         str,
-        typer.Option(help="llava, llava-jsonl, sharegpt, messages, swift, parquet or webdataset."),
+        typer.Option(
+            help="llava, llava-jsonl, sharegpt, history, messages, swift, parquet or webdataset."
+        ),
     ] = "llava",
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Folder; RUN/FORMAT of the first by default."),
+    ] = None,
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="How often a run's dialogues are trained on: 0.25 takes a quarter of them, 2 "
+            "takes them twice. One for each run, in order."
+        ),
     ] = None,
     split: Annotated[
         str | None,
@@ -49,6 +58,9 @@ def export(
     fundoscope export runs/odir --format sharegpt --split 0.8/0.1/0.1 --photographs link
 
     Several runs are split together: no patient and no near-duplicate is parted across them.
+    Weights are applied after that, and not to val and test.
+
+    fundoscope export runs/odir runs/knowledge --weight 1 --weight 0.25 --format history
     """
     from fundoscope.export.runs import export_run
 
@@ -58,6 +70,7 @@ def export(
             runs,
             output or runs[0] / format,
             format=format,
+            weights=weight,
             fractions=_fractions(split),
             photographs=placement,
             languages=language,
@@ -65,11 +78,24 @@ def export(
             prefix=prefix,
             respect_official=not resplit,
         )
-    told = {"out": str(report.out), "dialogues": report.dialogues, "counts": report.counts}
+    told = {
+        "out": str(report.out),
+        "dialogues": report.dialogues,
+        "counts": report.counts,
+        "runs": [run.told() for run in report.runs],
+    }
     if as_json:
         out.print_json(json.dumps(told, default=dict))
         return
-    out.print(f"{report.dialogues:,} dialogues about {report.photographs:,} photographs")
+    told_apart = f", {report.text_only:,} of them about none" if report.text_only else ""
+    out.print(
+        f"{report.dialogues:,} dialogues about {report.photographs:,} photographs{told_apart}"
+    )
+    for run in report.runs if len(report.runs) > 1 or weight else ():
+        out.print(
+            f"  {run.run}: weight {run.weight:g}, {run.written.total():,} written "
+            f"of {run.held.total():,}"
+        )
     for name, tracks in report.counts.items():
         parts = [f"{t} {lang} {n:,}" for t, langs in tracks.items() for lang, n in langs.items()]
         out.print(f"  {name}: {', '.join(parts)}")

@@ -11,6 +11,7 @@ from fundoscope.errors import DialogueError
 from fundoscope.export.dialogue_turns import (
     Said,
     image_of,
+    is_text_only,
     object_of,
     role_name_in,
     row_bytes,
@@ -41,7 +42,9 @@ def complaints(row: object) -> Iterator[Complaint]:
     try:
         row = object_of(row)
         yield from _about_id(row.get("id"))
-        yield from _about_image(row)
+        text_only = is_text_only(row)
+        if not text_only:
+            yield from _about_image(row)
         turns = turns_of(row)
         row_bytes(row)
     except DialogueError as problem:
@@ -49,7 +52,8 @@ def complaints(row: object) -> Iterator[Complaint]:
     else:
         yield from _about_roles(turns, _NAMES[turns_key(row)])
         yield from _about_texts(turns)
-        yield from _about_image_places([turn for turn in turns if turn.role != "system"])
+        if not text_only:
+            yield from _about_image_places([turn for turn in turns if turn.role != "system"])
 
 
 def _about_image(row: Mapping[str, Any]) -> Iterator[Complaint]:

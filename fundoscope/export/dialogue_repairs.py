@@ -13,6 +13,7 @@ from fundoscope.export.dialogue_turns import (
     ROLES,
     Said,
     image_of,
+    is_text_only,
     object_of,
     role_name_in,
     row_bytes,
@@ -78,14 +79,15 @@ def repaired(row: object, name: str) -> Repaired:
         kept["system"] = turns[0].text
         turns = turns[1:]
         repairs.append("system turn kept beside the dialogue")
-    spoken, mended = _mended_turns(turns)
+    spoken, mended = _mended_turns(turns, "" if is_text_only(row) else IMAGE)
     return Repaired(_row(kept, id, spoken), (*repairs, *mended))
 
 
-def _mended_turns(turns: list[Said]) -> tuple[list[tuple[str, str]], list[str]]:
+def _mended_turns(turns: list[Said], image: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the turns mended, the first of them ending with `image` if that says anything."""
     repairs = []
     placed = bool(turns) and turns[0].text.endswith(f"\n{IMAGE}")
-    if not placed or sum(turn.text.count(IMAGE) for turn in turns) != 1:
+    if image and (not placed or sum(turn.text.count(IMAGE) for turn in turns) != 1):
         repairs.append("<image> placed")
     bare = [(turn.role, turn.text.replace(IMAGE, "")) for turn in turns]
     parted = [part for role, text in bare for part in _parted(role, text)]
@@ -100,7 +102,7 @@ def _mended_turns(turns: list[Said]) -> tuple[list[tuple[str, str]], list[str]]:
     if len(merged) < len(answered):
         repairs.append("turns of one side merged")
     _refuse_unmended(merged)
-    first = (merged[0][0], f"{merged[0][1]}\n{IMAGE}")
+    first = (merged[0][0], f"{merged[0][1]}\n{image}" if image else merged[0][1])
     return [first, *merged[1:]], repairs
 
 
@@ -156,7 +158,7 @@ def _row(row: Mapping[str, Any], id: str, turns: list[tuple[str, str]]) -> dict[
     ours = {"id", "image", "images", "conversations", "messages"}
     made = {
         "id": id,
-        "image": image_of(row),
+        **({} if is_text_only(row) else {"image": image_of(row)}),
         "conversations": [{"from": role, "value": text} for role, text in turns],
         **{name: value for name, value in row.items() if name not in ours},
     }

@@ -120,6 +120,16 @@ def image_of(row: Mapping[str, Any]) -> str:
     return image
 
 
+def is_text_only(row: Mapping[str, Any]) -> bool:
+    """Whether a row names no photograph and no text of it holds `<image>`: it is about none."""
+    if "image" in row or row.get("images"):
+        return False
+    try:
+        return not any(IMAGE in turn.text for turn in turns_of(row))
+    except DialogueError:
+        return False
+
+
 def role_name_in(text: str) -> str:
     """Return the role's name that a text still holds, with its colon; empty where none."""
     found = LINE_ROLE.search(text.strip()) or _INNER_ROLE.search(text)

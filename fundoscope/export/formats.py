@@ -2,12 +2,13 @@
 
 Every format writes one file for each split and track, `train.instruction.json` and the like,
 for LLaVA's alignment stage refuses a file that holds anything but single turns. The first
-question ends with `<image>` (a part of its own where messages have parts); nothing else has it.
+question ends with `<image>` (a part of its own where messages have parts); nothing else has it,
+and a dialogue about no photograph has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -88,13 +89,65 @@ def sharegpt(delivery: Delivery) -> Iterator[Add]:
     files = _RowFiles(delivery, ".json")
     yield lambda placed: files.add(placed, _sharegpt_row(placed))
     tags = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt"}
+    columns = {"messages": "conversations", "images": "images"}
+    told = {"formatting": "sharegpt", "columns": columns, "tags": tags}
+    _write_dataset_info(delivery, dict.fromkeys(files.end(), told))
+
+
+@formats.register("history")
+@contextmanager
+def history(delivery: Delivery) -> Iterator[Add]:
+    """Write one row a turn, with the turns before it: LLaMA-Factory's alpaca, OphGLM's training.
+
+    A file whose dialogues are about no photograph has no `images`, and its entry names none.
+    """
+    files = _RowFiles(delivery, ".json")
+    with_photographs: set[str] = set()
+
+    def add(placed: Placed) -> None:
+        for row in history_rows(placed):
+            files.add(placed, row)
+        if placed.has_photograph:
+            with_photographs.add(f"{placed.name}.json")
+
+    yield add
+    columns = {"prompt": "instruction", "query": "input", "response": "output",
+               "history": "history"}  # fmt: skip
+    images = {"images": "images"}
     info = {
-        name.removesuffix(".json").replace(".", "_"): {
-            "file_name": name,
-            "formatting": "sharegpt",
-            "columns": {"messages": "conversations", "images": "images"},
-            "tags": tags,
+        name: {
+            "formatting": "alpaca",
+            "columns": {**columns, **(images if name in with_photographs else {})},
         }
-        for name in sorted(files.end())
+        for name in files.end()
+    }
+    _write_dataset_info(delivery, info)
+
+
+def history_rows(placed: Placed) -> Iterator[dict[str, Any]]:
+    """Yield a row for each turn: `instruction`, `input` (empty), `output`, `history`.
+
+    `<image>` stands in the dialogue's first question, which is in every row: the first row's
+    instruction, later the first of the history.
+    """
+    texts = [turn["value"] for turn in from_and_value(placed)]
+    turns = [list(turn) for turn in zip(texts[::2], texts[1::2], strict=True)]
+    images = {"images": placed.images} if placed.has_photograph else {}
+    for number, (question, answer) in enumerate(turns, start=1):
+        yield {
+            "id": f"{placed.id}/{number}",
+            "instruction": question,
+            "input": "",
+            "output": answer,
+            "history": turns[: number - 1],
+            **images,
+        }
+
+
+def _write_dataset_info(delivery: Delivery, entries: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write what LLaMA-Factory must know of each file: its name, its form, its columns."""
+    info = {
+        name.removesuffix(".json").replace(".", "_"): {"file_name": name, **entries[name]}
+        for name in sorted(entries)
     }
     delivery.open("dataset_info.json").write((json_text(info, indent=2) + "\n").encode())

@@ -25,11 +25,14 @@ class Placed:
     about a condition and has no photograph."""
     folder: Path | None = None
     """The run's folder of photographs, where it is known."""
+    copy: int = 1
+    """From 2 on where a run's weight repeats it."""
 
     @property
     def id(self) -> str:
-        """`dataset/split/id/track/language`, with the official split."""
-        return self.dialogue.conversation.id
+        """`dataset/split/id/track/language`, with the official split; `#2` for the second copy."""
+        id = self.dialogue.conversation.id
+        return id if self.copy == 1 else f"{id}#{self.copy}"
 
     @property
     def has_photograph(self) -> bool:
@@ -58,7 +61,7 @@ def said(placed: Placed) -> list[tuple[str, str]]:
     ------
     DialogueError
         If there is no turn, an empty text, an `<image>` in a text, or an alignment dialogue of
-        more than one turn.
+        more than one turn or about no photograph.
     """
     conversation = placed.dialogue.conversation
     turns = [(turn.question.strip(), turn.answer.strip()) for turn in conversation.turns]
@@ -69,6 +72,8 @@ def said(placed: Placed) -> list[tuple[str, str]]:
         problem = f"a text holds {IMAGE}, which trainers replace by a photograph"
     elif conversation.track == "alignment" and len(turns) != 1:
         problem = f"an alignment dialogue has {len(turns)} turns, LLaVA takes exactly one"
+    elif conversation.track == "alignment" and not placed.has_photograph:
+        problem = f"an alignment dialogue without a photograph, LLaVA wants its {IMAGE}"
     if problem:
         raise DialogueError(problem, where=placed.id, mend="build it again, verified")
     return turns
@@ -105,7 +110,7 @@ def row_with_provenance(placed: Placed) -> dict[str, Any]:
     """Return LLaVA's row and where it came from: photograph, person, engine, prompt, seed."""
     photograph, conversation = placed.dialogue.record.photograph, placed.dialogue.conversation
     return {
-        "image": "",  # a table has the column in every row
+        "image": None,  # a table has the column in every row
         **llava_row(placed),
         "dataset": photograph.dataset,
         "split": placed.split,

@@ -8,14 +8,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO
 
 from fundoscope import __version__
 from fundoscope.errors import ConfigError, LedgerError
 from fundoscope.export.duplicates import DuplicateReport, duplicate_report
 from fundoscope.export.formats import formats
-from fundoscope.export.photograph_files import FOLDER, Placement, existing, file_inside, put_beside
+from fundoscope.export.mixing import README, RunCount, check_weights, mixture_page
+from fundoscope.export.photograph_files import Placement
 from fundoscope.export.placed import Placed
+from fundoscope.export.placing import Placing
 from fundoscope.export.splits import SplitReport, assign_splits
 from fundoscope.export.whole_files import Delivery
 from fundoscope.ledger import Ledger
@@ -24,8 +25,6 @@ from fundoscope.records import Dialogue, Photograph
 
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
 """Dialogues by split, track and language."""
-HASHES_OF_COPIES = "photographs.sha256"
-"""SHA-256 of every copied photograph; `sha256sum -c` reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,10 @@ class ExportReport:
     counts: Counts
     photographs: int
     """Photographs that the dialogues are about."""
+    text_only: int
+    """Dialogues that are about no photograph."""
+    runs: tuple[RunCount, ...]
+    """What was taken of each run, in their order."""
     splits: SplitReport = field(repr=False)
     duplicates: DuplicateReport = field(repr=False)
 
@@ -49,6 +52,7 @@ def export_run(
     out: Path | str,
     *,
     format: str,
+    weights: Sequence[float] | None = None,
     fractions: tuple[float, float, float] | None = None,
     photographs: Placement = "none",
     languages: Collection[str] | None = None,
@@ -69,10 +73,13 @@ def export_run(
     run : Path, or several
         Folders with a run's ledger. Several are split together, so that no patient and no
         near-duplicate is parted across sources; each photograph's path then begins with its
-        dataset's name.
+        dataset's name, and a `README.md` tells what was taken of each run.
     out : Path
         Folder for `SPLIT.TRACK.SUFFIX` files; `manifest.json` comes last and means "finished".
     format : a name of `formats`
+    weights : one a run, optional
+        How often each dialogue of the run stands in what is trained on, in the mean: 0.25 is a
+        quarter of them, 2 is each of them twice. It moves nothing from one split to another.
     fractions : (train, val, test), optional
         For photographs without an official split; without them those stay in `all`.
     photographs : `none`, `link` or `copy`
@@ -99,6 +106,7 @@ def export_run(
     """
     writer = formats.get(format)
     options = {
+        "weights": None if weights is None else list(weights),
         "fractions": fractions,
         "photographs": photographs,
         "languages": None if languages is None else sorted(languages),
@@ -112,6 +120,7 @@ def export_run(
         raise ConfigError(f"no way {photographs!r} to place photographs", mend="none, link, copy")
     with ExitStack() as opened:
         folders = [Path(run)] if isinstance(run, Path | str) else list(run)
+        check_weights(weights, len(folders))
         ledgers = [opened.enter_context(Ledger(folder)) for folder in folders]
         for ledger in ledgers:
             _refuse_unfinished(ledger, allow_unfinished)
@@ -123,20 +132,22 @@ def export_run(
             respect_official=respect_official,
             seed=seed,
         )
-        tally = _Tally()
+        tally, runs = _Tally(), RunCount.all_of(folders, weights)
         with Delivery(Path(out)) as delivery:
             with writer(delivery) as add:
-                placing = _Placing(delivery, photographs, prefix, splits.split_of, len(ledgers) > 1)
-                for ledger in ledgers:
+                placing = Placing(delivery, photographs, prefix, splits.split_of, len(ledgers) > 1)
+                for ledger, count in zip(ledgers, runs, strict=True):
                     placing.take_from(ledger)
                     for dialogue in ledger.kept():
                         if _wanted(dialogue, languages, tracks):
-                            placed = placing.place(dialogue)
-                            add(placed)
-                            tally.count(placed)
+                            for placed in placing.place_all(dialogue, count, seed):
+                                add(placed)
+                                tally.count(placed)
             kept = sum(ledger.tally().kept for ledger in ledgers)
             tally.refuse_nothing(kept, languages, tracks)
-            report = _report(Path(out), format, tally, splits, duplicates)
+            report = _report(Path(out), format, tally, runs, splits, duplicates)
+            if len(runs) > 1:
+                delivery.open(README).write(mixture_page(runs, report.counts).encode())
             jobs = [ledger.recall("job") for ledger in ledgers]
             job = jobs[0] if len(jobs) == 1 else jobs
             files = delivery.finish(_manifest(report, options, job))
@@ -164,73 +175,19 @@ def _wanted(
     )
 
 
-class _Placing:
-    """Where dialogues and their photographs go."""
-
-    def __init__(
-        self,
-        delivery: Delivery,
-        how: Placement,
-        prefix: str,
-        split_of: Mapping[str, str],
-        by_dataset: bool,
-    ) -> None:
-        self._folder: Path | None = None
-        self._by_dataset = by_dataset
-        self._delivery, self._how, self._split_of = delivery, how, split_of
-        self._prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
-        self._last_key = ""
-        self._hashes: IO[bytes] | None = None
-
-    def take_from(self, ledger: Ledger) -> None:
-        """Look for photographs where a run's source has them."""
-        folder = (ledger.recall("job") or {}).get("photographs")
-        self._folder = Path(folder) if folder else None
-
-    def place(self, dialogue: Dialogue) -> Placed:
-        photograph = dialogue.record.photograph
-        if photograph.key not in self._split_of:
-            raise LedgerError(
-                "the run grew while it was exported",
-                where=photograph.key,
-                mend="wait until `fundoscope build` has finished",
-            )
-        if not photograph.modality:  # it is about a condition
-            return Placed(dialogue, self._split_of[photograph.key], "")
-        inside = file_inside(photograph)
-        if self._by_dataset:
-            inside = f"{photograph.dataset}/{inside}"
-        if self._how != "none" and photograph.key != self._last_key:
-            source = existing(self._folder, photograph)
-            self._note(put_beside(self._delivery.out, source, inside, self._how), inside)
-            self._last_key = photograph.key  # dialogues about one photograph follow each other
-        beside = "" if self._how == "none" else f"{FOLDER}/"
-        return Placed(
-            dialogue,
-            self._split_of[photograph.key],
-            f"{self._prefix}{beside}{inside}",
-            self._folder,
-        )
-
-    def _note(self, sha256: str, inside: str) -> None:
-        if sha256:
-            if self._hashes is None:
-                self._hashes = self._delivery.open(HASHES_OF_COPIES)
-            self._hashes.write(f"{sha256}  {FOLDER}/{inside}\n".encode())
-
-
 class _Tally:
     """Counts of what was written."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._last_key = ""
-        self.photographs = 0
+        self.photographs = self.text_only = 0
 
     def count(self, placed: Placed) -> None:
         spoken = placed.dialogue.conversation
         self._counts[placed.split, spoken.track, spoken.language] += 1
-        self.photographs += spoken.key != self._last_key
+        self.text_only += not placed.has_photograph
+        self.photographs += placed.has_photograph and spoken.key != self._last_key
         self._last_key = spoken.key
 
     @property
@@ -258,7 +215,12 @@ class _Tally:
 
 
 def _report(
-    out: Path, format: str, tally: _Tally, splits: SplitReport, duplicates: DuplicateReport
+    out: Path,
+    format: str,
+    tally: _Tally,
+    runs: Sequence[RunCount],
+    splits: SplitReport,
+    duplicates: DuplicateReport,
 ) -> ExportReport:
     return ExportReport(
         out=out,
@@ -267,6 +229,8 @@ def _report(
         dialogues=tally.dialogues,
         counts=tally.counts(),
         photographs=tally.photographs,
+        text_only=tally.text_only,
+        runs=tuple(runs),
         splits=splits,
         duplicates=duplicates,
     )
@@ -281,6 +245,8 @@ def _manifest(
         "format": report.format,
         "dialogues": report.dialogues,
         "photographs": report.photographs,
+        "text_only": report.text_only,
+        "runs": [run.told() for run in report.runs],
         "counts": report.counts,
         "options": options,
         "splits": {

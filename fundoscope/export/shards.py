@@ -24,10 +24,14 @@ _KEPT_IN_KEYS = re.compile(r"[^\w-]")
 
 @contextmanager
 def webdataset(delivery: Delivery) -> Iterator[Add]:
-    """Write tar shards: KEY.json beside the photograph's own bytes, KEY.jpg or as it is called."""
+    """Write tar shards: KEY.json beside the photograph's own bytes, KEY.jpg or as it is called.
+
+    Dialogues about no photograph have shards of their own, `SPLIT.TRACK.text-000000.tar`: a
+    reader that takes photograph and text together would stop at the first that has only text.
+    """
     shards: dict[str, _Shards] = {}
     try:
-        yield lambda placed: shards.setdefault(placed.name, _Shards(delivery)).add(placed)
+        yield lambda placed: shards.setdefault(_kind(placed), _Shards(delivery)).add(placed)
     finally:
         for mine in shards.values():
             mine.close()
@@ -58,14 +62,14 @@ class _Shards:
     def add(self, placed: Placed) -> None:
         key = webdataset_key(placed.id)
         if not placed.has_photograph:
-            tar = self._with_room(placed.name, 0)
+            tar = self._with_room(_kind(placed), 0)
             self._add_row(tar, key, row_with_provenance(placed))
             return
         file = existing(placed.folder, placed.dialogue.record.photograph)
         check_nameless(file)
         n_bytes = file.stat().st_size
         suffix = _suffix(file, placed)
-        tar = self._with_room(placed.name, n_bytes)
+        tar = self._with_room(_kind(placed), n_bytes)
         with file.open("rb") as stream:
             _add_member(tar, key + suffix, stream, n_bytes)
         self._add_row(tar, key, {**row_with_provenance(placed), "image": key + suffix})
@@ -95,6 +99,11 @@ class _Shards:
             self._tar.close()
             self._delivery.close(self._name)
             self._tar = None
+
+
+def _kind(placed: Placed) -> str:
+    """Return the name, without number, of the shards that a dialogue goes to."""
+    return placed.name if placed.has_photograph else f"{placed.name}.text"
 
 
 def _suffix(file: Path, placed: Placed) -> str:
