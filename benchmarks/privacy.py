@@ -1,12 +1,12 @@
 """How many names, telephones, places and dates are hidden, and what of medicine is lost with them.
 
-    python benchmarks/privacy.py [--count N] [--half open|opened|apart] [--seed N] [--faker] [--misses N]
+    python benchmarks/privacy.py [--count N] [--half HALF] [--seed N] [--faker] [--misses N]
 
 Persons, numbers and places are drawn and put into the sentence frames of privacy_frames.yaml.
-Rules were written against `open` and `opened`; `apart` is set aside. With --faker, names, addresses,
-telephones and e-mails come from the package faker instead of our lists. Printed: recall by kind
-(every character of what must go is gone), precision (share of what was hidden that had to be),
-the share of medical numbers that survived, and what still passes the second look.
+Rules were written against the halves `open` and `opened`; `apart` is set aside. With --faker,
+names, telephones and e-mails come from the package faker instead of our lists. Printed: recall by
+kind (every letter and digit of what must go is gone), precision (share of what was hidden that had
+to be), the share of medical numbers that survived, and what still passes the second look.
 """
 
 from __future__ import annotations

@@ -110,9 +110,17 @@ def _surname_stands(text: str, start: int, surname: str, strict: bool = True) ->
     if len(surname) > 1:
         return True
     before = text[start - 1 : start]
+    if surname == "向":
+        return not _to_a_doctor().match(text, start + 1)
     if strict and surname in rules["never_before_title"] and before not in tuple("谢找是叫"):
         return False
     return not (before and before in str(rules["no_surname_after"].get(surname) or ""))
+
+
+@cache
+def _to_a_doctor() -> re.Pattern[str]:
+    titles, verbs = (alternatives("names_zh", key) for key in ("doctor_titles", "to_a_doctor"))
+    return re.compile(f"(?:{titles})们?(?:{verbs})")
 
 
 @cache

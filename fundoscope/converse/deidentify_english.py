@@ -82,6 +82,9 @@ def _trimmed(name: str, lower: bool, titled: bool = False) -> tuple[int, int] | 
         if kept and plain in word_set("names_en", "surnames_that_are_words"):
             kept.append(word)
             break
+        if not kept and _month_as_name(word, words):
+            kept.append(word)
+            continue
         if _is_no_name(plain, lower):
             if kept:
                 break
@@ -96,6 +99,17 @@ def _trimmed(name: str, lower: bool, titled: bool = False) -> tuple[int, int] | 
     if all(re.fullmatch(_INITIAL, word[0]) for word in kept):
         return None
     return (kept[0].start(), kept[-1].end()) if kept else None
+
+
+def _month_as_name(word: re.Match[str], words: list[re.Match[str]]) -> bool:
+    """Whether an everyday word opens a name, since a name follows: "April Quispe"."""
+    following = [other[0].strip(".,'’") for other in words if other.start() > word.end()]
+    return (
+        word[0] in word_set("names_en", "surnames_that_are_words")
+        and bool(following)
+        and following[0].istitle()
+        and not _is_no_name(following[0], lower=False)
+    )
 
 
 def _is_particle(word: str) -> bool:
