@@ -1,0 +1,152 @@
+"""Dialogues and photographs as batches: read, prepared, put together, and counted where refused.
+
+A photograph that cannot be read is never replaced by another: its dialogue is left out of its
+batch, counted, and too many of them end the run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fundoscope.errors import DialogueError, PhotographError
+from fundoscope.models.preparation import Preparation, Prepared
+from fundoscope.models.prompt_templates import IGNORED
+from fundoscope.train.dialogue_files import DialogueFile, Inside, bytes_of
+from fundoscope.train.dialogue_tokens import Tokens, Wording
+from fundoscope.train.mixing import Mix
+
+Trouble = Literal["bad photograph", "refused"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A dialogue ready for a batch."""
+
+    tokens: Tokens
+    values: tuple[npt.NDArray[np.float32], ...]
+    """Of each photograph, shape (3, S, S)."""
+    px_per_input_px: tuple[float, ...]
+    kept: tuple[float, ...]
+    """Share of each field of view that is seen."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A dialogue that is left out, and why."""
+
+    id: str
+    trouble: Trouble
+    reason: str
+
+
+@dataclass
+class Told:
+    """What a batch says of itself beside its tensors."""
+
+    dialogues: int = 0
+    photographs: int = 0
+    tokens: int = 0
+    learned_tokens: int = 0
+    dropped_exchanges: int = 0
+    px_per_input_px: list[float] = field(default_factory=list)
+    kept: list[float] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+class DialogueData(torch.utils.data.Dataset):
+    """The stream of dialogues, each place ready for a batch.
+
+    Parameters
+    ----------
+    places : how many places of the stream a run takes
+    """
+
+    def __init__(
+        self,
+        files: Sequence[DialogueFile],
+        mix: Mix,
+        wording: Wording,
+        preparation: Preparation,
+        places: int | None = None,
+    ) -> None:
+        self.files, self.mix, self.wording = tuple(files), mix, wording
+        self.preparation, self._places = preparation, len(mix) if places is None else places
+
+    def __len__(self) -> int:
+        return self._places
+
+    def __getitem__(self, k: int) -> Ready | Refused:
+        place = self.mix.place(k)
+        where = f"file {place.source}, row {place.row}"
+        try:
+            dialogue = self.files[place.source].dialogue(place.row, place.epoch)
+            where = dialogue.id
+            tokens = self.wording.tokens(dialogue)
+            prepared = [prepared_photograph(self.preparation, p) for p in dialogue.photographs]
+        except DialogueError as problem:
+            return Refused(where, "refused", problem.what)
+        except PhotographError as problem:
+            return Refused(where, "bad photograph", problem.what)
+        return Ready(
+            tokens,
+            tuple(one.values for one in prepared),
+            tuple(one.px_per_input_px for one in prepared),
+            tuple(one.kept for one in prepared),
+        )
+
+
+def prepared_photograph(preparation: Preparation, photograph: Path | Inside) -> Prepared:
+    """Return a photograph from a folder or a tar shard, ready; PhotographError if bad."""
+    if isinstance(photograph, Path):
+        return preparation.prepared(photograph)
+    with tempfile.NamedTemporaryFile(suffix=Path(photograph.name).suffix) as copy:
+        copy.write(bytes_of(photograph))
+        copy.flush()
+        return preparation.prepared(Path(copy.name))
+
+
+@dataclass(frozen=True)
+class Collate:
+    """Puts dialogues into a batch, padded on the right.
+
+    A batch whose dialogues were all refused holds one row of padding of which nothing is learned.
+    """
+
+    padding: int
+
+    def __call__(self, items: Sequence[Ready | Refused]) -> dict[str, Any]:
+        """Return input_ids, attention_mask, labels, any pixel_values, and `told`."""
+        ready = [item for item in items if isinstance(item, Ready)]
+        rows = [item.tokens for item in ready] or [Tokens((self.padding,) * 2, (IGNORED,) * 2, 0)]
+        longest = max(len(row.ids) for row in rows)
+        batch: dict[str, Any] = {
+            "input_ids": torch.full((len(rows), longest), self.padding),
+            "attention_mask": torch.zeros((len(rows), longest), dtype=torch.long),
+            "labels": torch.full((len(rows), longest), IGNORED),
+        }
+        for number, row in enumerate(rows):
+            batch["input_ids"][number, : len(row.ids)] = torch.tensor(row.ids)
+            batch["attention_mask"][number, : len(row.ids)] = 1
+            batch["labels"][number, : len(row.ids)] = torch.tensor(row.labels)
+        values = [value for item in ready for value in item.values]
+        if values:
+            batch["pixel_values"] = torch.from_numpy(np.stack(values))  # (photographs, 3, S, S)
+        batch["told"] = Told(
+            dialogues=len(ready),
+            photographs=len(values),
+            tokens=sum(len(item.tokens.ids) for item in ready),
+            learned_tokens=int((batch["labels"] != IGNORED).sum()),
+            dropped_exchanges=sum(item.tokens.dropped_exchanges for item in ready),
+            px_per_input_px=[px for item in ready for px in item.px_per_input_px],
+            kept=[share for item in ready for share in item.kept],
+            refused=[item for item in items if isinstance(item, Refused)],
+        )
+        return batch
