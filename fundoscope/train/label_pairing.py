@@ -13,7 +13,7 @@ epoch and its place in the epoch, so it can be sharded, and resumed at any step.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +38,8 @@ class PairingConfig:
 
     seed: int = 0
     negatives: float = 0.15
-    """Share of pairs about a condition that is absent; as many again ask about one that is present,
-    so that the form of a question never gives its answer away."""
+    """Share of pairs, at most, about a condition that is absent. As many ask about one that is
+    present, condition by condition, so that no question gives its answer away."""
     rare_below: float = 0.05
     """Share of photographs under which a label is rare and its photographs are repeated."""
     most_repeats: float = 8.0
@@ -118,10 +118,16 @@ class LabelPairing:
         )
         """How much more often than a common one each label is drawn, from 1 up."""
         self._shelves = Shelves(instructions)
-        self._plans = [Plan(labels, self.rarity, self._shelves) for labels in photographs.sets]
-        expected = self._expected(held)
+        self._plans = [
+            Plan(labels, self.rarity, self._shelves, self.config.negatives)
+            for labels in photographs.sets
+        ]
+        shown = self._expected(held, lambda plan: plan.asked_shares)
         for plan in self._plans:
-            plan.decide(self.config.negatives, expected)
+            plan.deny(shown)
+        denied = self._expected(held, lambda plan: plan.denied_shares)
+        for plan in self._plans:
+            plan.decide(shown, denied)
         self._copies = np.array([plan.rarity * sum(plan.shares) for plan in self._plans])
         if not (held * self._copies).any():
             raise ConfigError(
@@ -133,16 +139,14 @@ class LabelPairing:
         """Photographs that nothing fits and that cannot be asked about; they are left out."""
         self._ordered: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
-    def _expected(self, held: NDArray[np.int64]) -> dict[str, float]:
-        """Return how many pairs of an epoch are about a term that is present, in the mean."""
+    def _expected(
+        self, held: NDArray[np.int64], shares: Callable[[Plan], Mapping[str, float]]
+    ) -> dict[str, float]:
+        """Return how often an epoch asks about each condition, in the mean."""
         expected: dict[str, float] = {}
-        for plan, photographs in zip(self._plans, held, strict=True):
-            negatives = self.config.negatives
-            shares = plan.positive_shares(negatives, negatives * bool(plan.absent))
-            for choice, share in zip((plan.asked, plan.fitting), shares, strict=True):
-                for term, part in choice.shares() if share else ():
-                    pairs = float(photographs) * plan.rarity * share * part
-                    expected[term] = expected.get(term, 0.0) + pairs
+        for plan, photographs in zip(self._plans, held.tolist(), strict=True):
+            for term, share in shares(plan).items():
+                expected[term] = expected.get(term, 0.0) + photographs * plan.rarity * share
         return expected
 
     def order(self, epoch: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -22,13 +22,6 @@ class Choice:
     def at(self, place: float) -> str:
         """Return what lies at a place, 0 to 1, of all weights laid end to end."""
         return self.names[bisect_right(self._ends, place * self._ends[-1])]
-
-    def shares(self) -> Iterator[tuple[str, float]]:
-        """Yield each name with its probability."""
-        start = 0.0
-        for name, end in zip(self.names, self._ends, strict=True):
-            yield name, (end - start) / self._ends[-1]
-            start = end
 
 
 class Shelf:
@@ -79,33 +72,62 @@ class Shelves:
 
 
 class Plan:
-    """What photographs with one set of labels may be paired with."""
+    """What photographs with one set of labels may be paired with.
 
-    def __init__(self, labels: Labels, weight: Mapping[str, float], shelves: Shelves) -> None:
+    Parameters
+    ----------
+    weight : rarity of each label
+    asked : share of pairs that ask whether a condition is present, and as many whether it is absent
+    """
+
+    def __init__(
+        self, labels: Labels, weight: Mapping[str, float], shelves: Shelves, asked: float
+    ) -> None:
         self.weight = dict(labels.present)
+        self.absent = labels.absent
+        self.rarity = max((weight[term] for term in self.weight), default=1.0)
         self.shelves = {term: shelves.fitting(term, self.weight) for term in self.weight}
         self.fitting = Choice({t: weight[t] for t, shelf in self.shelves.items() if len(shelf)})
-        self.asked = Choice({term: weight[term] for term in self.weight})
-        self.absent = labels.absent
-        self.denied = Choice({})
-        self.rarity = max((weight[term] for term in self.weight), default=1.0)
-        self.shares = (0.0, 0.0, 0.0)
-        """Probability of a negative, of a question about what is present, of an instruction."""
+        self._share = asked
+        self.asked_shares = _parted(asked, {term: weight[term] for term in self.weight})
+        self.denied_shares: dict[str, float] = {}
 
-    def decide(self, negatives: float, expected: Mapping[str, float]) -> None:
-        """Choose negatives as likely as their condition is met with present."""
-        self.denied = Choice({term: expected.get(term, 0.0) for term in self.absent})
-        negative = negatives * bool(self.denied.names)
-        self.shares = (negative, *self.positive_shares(negatives, negative))
+    def deny(self, shown: Mapping[str, float]) -> None:
+        """Ask about what is absent as often as pairs of an epoch would show it."""
+        self.denied_shares = _parted(self._share, {t: shown.get(t, 0.0) for t in self.absent})
 
-    def positive_shares(self, asked: float, negative: float) -> tuple[float, float]:
-        """Return the probability of a question about what is present, and of an instruction.
+    def decide(self, shown: Mapping[str, float], denied: Mapping[str, float]) -> None:
+        """Make the choices, so that each condition is asked about as often with either answer.
 
-        With an instruction the shares add up to 1. Without, a photograph stands in an epoch as
-        often as it is asked about, or the many that nothing fits would be nearly all negatives.
+        What is asked of it too often with one answer is given up; an instruction takes its place.
+
+        Parameters
+        ----------
+        shown, denied : how often an epoch would ask about each condition with either answer
         """
-        asked *= bool(self.asked.names)
-        return asked, (1 - negative - asked) * bool(self.fitting.names)
+        asked = {t: s * _part(denied, shown, t) for t, s in self.asked_shares.items()}
+        not_there = {t: s * _part(shown, denied, t) for t, s in self.denied_shares.items()}
+        self.asked, self.denied = Choice(asked), Choice(not_there)
+        left = 1 - sum(asked.values()) - sum(not_there.values())
+        self.shares = (
+            sum(not_there.values()),
+            sum(asked.values()),
+            max(0.0, left) if self.fitting.names else 0.0,
+        )
+        """Probability of a negative, of a question about what is present, of an instruction. They
+        add up to 1 where an instruction fits; else a photograph stands in an epoch as often as it
+        is asked about, or the many that nothing fits would be nearly all negatives."""
+
+
+def _parted(share: float, weights: Mapping[str, float]) -> dict[str, float]:
+    """Return a share parted by weights; nothing where it is 0, or all of them are."""
+    total = sum(weights.values())
+    return {name: share * weight / total for name, weight in weights.items() if share * weight}
+
+
+def _part(fewer: Mapping[str, float], more: Mapping[str, float], term: str) -> float:
+    """Return the part of `more` that `fewer` has the like of, at most 1."""
+    return min(1.0, fewer.get(term, 0.0) / more[term])
 
 
 def rarity_of(

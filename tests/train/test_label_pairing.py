@@ -178,6 +178,25 @@ def test_nothing_is_asked_that_would_always_be_denied() -> None:
     assert all(pair.fits for epoch in range(50) for pair in paired.pairs(epoch))
 
 
+def test_nothing_is_asked_that_would_always_be_affirmed() -> None:
+    """Nobody looked for glaucoma and found none, so all pairs are instructions about it."""
+    records = [record(0, glaucoma="present"), record(1, drusen="absent")]
+    paired = pairing(records, [About(("glaucoma",))], PairingConfig(negatives=0.5))
+    assert {p.instruction for epoch in range(50) for p in paired.pairs(epoch)} == {0}
+
+
+def test_a_condition_that_few_deny_is_asked_about_as_rarely_as_they_do() -> None:
+    """Ninety show glaucoma and ten do not: ten of each answer, and eighty more instructions."""
+    records = [record(n, glaucoma="present" if n < 90 else "absent") for n in range(100)]
+    config = PairingConfig(negatives=0.5, rare_below=0)
+    paired = pairing(records, [About(("glaucoma",))], config)
+    pairs = [pair for epoch in range(100) for pair in paired.pairs(epoch)]
+    asked = Counter(pair.fits for pair in pairs if pair.instruction is None)
+    assert asked[False] == pytest.approx(500, abs=80)  # ten, half of the time, a hundred epochs
+    assert asked[True] == pytest.approx(500, abs=90)
+    assert sum(pair.instruction == 0 for pair in pairs) == 9000 - asked[True]
+
+
 def test_a_condition_is_denied_about_as_often_as_it_is_shown() -> None:
     """Ten show glaucoma, forty show drusen; fifty show neither: denials come as one to four."""
     records = [record(n, glaucoma="present") for n in range(10)]
