@@ -193,7 +193,8 @@ def _unknown_pair(first: str, last: str, text: str, start: int) -> bool:
     """Whether two capitalised words are neither of every day nor of medicine: likely a name."""
     known = word_set("names_en", "common") | word_set("names_en", "eponyms")
     mixed = all(len(word) > 1 and not word.isupper() for word in (first, last))
-    return mixed and first not in known and last not in known and not _STUDY.match(text, start)
+    may_end = last not in known or last in word_set("names_en", "surnames")
+    return mixed and first not in known and may_end and not _STUDY.match(text, start)
 
 
 _STUDY = compiled(

@@ -13,8 +13,9 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
+from fundoscope.converse.consultation_relevance import named
 from fundoscope.converse.deidentify import PLACEHOLDER, plain
-from fundoscope.converse.deidentify_words import word_list, word_set, words
+from fundoscope.converse.deidentify_words import CJK, word_list, word_set, words
 from fundoscope.records import Language
 
 _MASK = "□"
@@ -111,6 +112,28 @@ def _related_name(text: str) -> bool:
     )
 
 
+def _name_shape(text: str) -> bool:
+    """Whether a common surname and two characters of given names come in a row, anywhere."""
+    rules, usual = words("names_zh"), word_set("names_zh", "not_names")
+    given, loose = set(rules["given"]) - set(_place("function").pattern), set(rules["loose_given"])
+    for match in re.finditer(rf"(?=([{rules['common_surnames']}])([{CJK}])([{CJK}]))", text):
+        surname, first, second = match.groups()
+        before = text[max(0, match.start() - 1) : match.start()]
+        if (
+            {first, second} <= given
+            and not {first, second} <= loose
+            and not {surname + first, first + second, before + surname} & usual
+            and not _in_a_term(text, match.start())
+        ):
+            return True
+    return False
+
+
+def _in_a_term(text: str, at: int) -> bool:
+    """Whether one of the three characters from `at` on is part of a term of the eye."""
+    return bool(named(text[max(0, at - 3) : at + 6], "zh"))
+
+
 def _harmless() -> frozenset[str]:
     return word_set("names_en", "common") | word_set("names_en", "eponyms")
 
@@ -149,6 +172,7 @@ _LOOKS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a surname before a title", _before_title),
     ("an introduction by name", _pattern("introduced")),
     ("a relation and a name", _related_name),
+    ("the shape of a name", _name_shape),
     ("a hospital with a name", _named_hospital),
     ("a clause that is a name", _lone_name),
     ("a capitalised name behind a title, an introduction or a farewell", _capital_name),
