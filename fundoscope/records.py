@@ -209,6 +209,7 @@ Aspect = Literal[
     "lesion_area",
     "lesion_box",
     "structure",
+    "knowledge",
 ]
 UNMEASURED = "unmeasured"
 

@@ -12,11 +12,13 @@ from itertools import islice
 from pathlib import Path
 
 from fundoscope import __version__
-from fundoscope.config import Job
+from fundoscope.config import WITHOUT_ROOT, Job
 from fundoscope.converse.composer import compose, prompt_version, tracks
 from fundoscope.converse.endpoint import Item, Made, asks_by, converse_by_endpoint
+from fundoscope.converse.facet_topics import unlinked_reason
+from fundoscope.converse.facets import TRACK as KNOWLEDGE
 from fundoscope.errors import ConfigError, PhotographError, nearest
-from fundoscope.ledger import Ledger, Tally
+from fundoscope.ledger import Ledger, Settled, Tally
 from fundoscope.measure.all_sources import sources
 from fundoscope.plugins import Registry
 from fundoscope.read.automorph import FeatureTable, join_features
@@ -24,7 +26,8 @@ from fundoscope.read.measurement_tables import is_measurement_table, join_measur
 from fundoscope.read.photographs import look
 from fundoscope.read.sources import SourceRequest
 from fundoscope.records import Conversation, Language, LeftOut, Record, record_to_json
-from fundoscope.verify.check import Facts, judge
+from fundoscope.verify.check import Facts
+from fundoscope.verify.knowledge import judge_said
 
 Engine = Callable[[Record, str, Language, int, Facts | None], Conversation]
 engines: Registry[Engine] = Registry("engines")
@@ -111,6 +114,11 @@ def _check_tracks(job: Job) -> None:
     for track in job.tracks:
         if track not in tracks():
             raise ConfigError(f"no track {track!r}", mend=nearest(track, tracks()))
+        if job.source in WITHOUT_ROOT and track != KNOWLEDGE:
+            raise ConfigError(
+                f"the source {job.source} has no photographs to speak of, track {track!r} does",
+                mend=f"give --track {KNOWLEDGE}",
+            )
 
 
 def records_of(job: Job) -> Iterator[Record | LeftOut]:
@@ -121,6 +129,7 @@ def records_of(job: Job) -> Iterator[Record | LeftOut]:
         photographs=job.photographs,
         labels_only=job.labels_only,
         max_boxes=job.max_boxes,
+        max_per_topic=job.max_per_topic,
         columns=job.columns,
     )
     records = sources.get(job.source)(request)
@@ -209,12 +218,17 @@ def _compose_all(
         line, facts = record_to_json(thing), None
         for track in job.tracks:
             for language in job.languages:
-                asked = request_hash(line, job, track, language, engine_version(engine, language))
+                version = engine_version(engine, language, track)
+                asked = request_hash(line, job, track, language, version)
                 if ledger.is_done(row, track, language, asked):
                     continue
                 facts = facts or Facts.of(thing)
+                if track == KNOWLEDGE and (reason := unlinked_reason(facts)):
+                    ledger.settle(row, track, language, asked, Settled(False, reason))
+                    rejected += 1
+                    continue
                 conversation = engine(thing, track, language, job.seed, facts)
-                verdict = judge(conversation, thing, facts)
+                verdict = judge_said(conversation, thing, facts)
                 ledger.judge(row, conversation, asked, verdict)
                 composed += 1
                 kept, rejected = kept + verdict.kept, rejected + (not verdict.kept)
@@ -272,9 +286,11 @@ def _unsettled(
                 yield Item(row, line, track, language, asked)
 
 
-def engine_version(engine: Engine, language: Language) -> str:
+def engine_version(engine: Engine, language: Language, track: str = "instruction") -> str:
     """Return what, besides its name, decides an engine's words: its attribute `version`."""
-    return prompt_version(language) if engine is compose else str(getattr(engine, "version", ""))
+    if engine is compose:
+        return prompt_version(language, track)
+    return str(getattr(engine, "version", ""))
 
 
 def request_hash(

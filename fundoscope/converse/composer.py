@@ -72,23 +72,41 @@ def compose(
     """
     if track not in _TRACKS:
         raise ConfigError(f"the composer has no track {track!r}", mend=nearest(track, _TRACKS))
-    digest = blake2b(f"{seed}|{record.key}|{track}|{language}".encode(), digest_size=8).digest()
-    speaker = _Speaker(facts or Facts.of(record), language, random.Random(int.from_bytes(digest)))
-    turns = _TRACKS[track](speaker)
+    turns = _TRACKS[track](speaker_of(facts or Facts.of(record), track, language, seed))
     return Conversation(
         key=record.key,
         track=track,
         language=language,
         turns=turns,
         engine=ENGINE,
-        prompt_version=prompt_version(language),
+        prompt_version=prompt_version(language, track),
         seed=seed,
     )
 
 
-def prompt_version(language: Language) -> str:
+def prompt_version(language: Language, track: str = "instruction") -> str:
     """Return what, besides record, track and seed, decides the composer's words."""
-    return f"composer-{VERSION}.{grammar_version(language)}.{_tails()['version']}"
+    words = f"composer-{VERSION}.{grammar_version(language)}.{_tails()['version']}"
+    return f"{words}.{_VERSIONS[track]()}" if track in _VERSIONS else words
+
+
+def speaker_of(facts: Facts, track: str, language: Language, seed: int) -> Speaker:
+    """Return what speaks of a record: the same seed makes the same choices again."""
+    said = f"{seed}|{facts.record.key}|{track}|{language}"
+    digest = blake2b(said.encode(), digest_size=8).digest()
+    return Speaker(facts, language, random.Random(int.from_bytes(digest)))
+
+
+def register_track(
+    name: str, version: Callable[[], str]
+) -> Callable[[Callable[[Speaker], tuple[Turn, ...]]], Callable[[Speaker], tuple[Turn, ...]]]:
+    """Return a decorator that adds a track; `version` tells when its words have changed."""
+
+    def add(track: Callable[[Speaker], tuple[Turn, ...]]) -> Callable[..., tuple[Turn, ...]]:
+        _TRACKS[name], _VERSIONS[name] = track, version
+        return track
+
+    return add
 
 
 def tracks() -> list[str]:
@@ -102,7 +120,7 @@ def _tails() -> dict[str, Any]:
     return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
-class _Speaker:
+class Speaker:
     """One record, one language, one seeded stream of choices."""
 
     def __init__(self, facts: Facts, language: Language, random_: random.Random) -> None:
@@ -135,7 +153,7 @@ class _Speaker:
         return Turn(question, topic.answer(), (topic.name,))
 
 
-def _instruction(speaker: _Speaker) -> tuple[Turn, ...]:
+def _instruction(speaker: Speaker) -> tuple[Turn, ...]:
     known = _known_topics(speaker)
     spare = list(_spare_topics(speaker))
     speaker.random.shuffle(spare)
@@ -158,12 +176,12 @@ def _ordered(topics: list[Topic], random_: random.Random) -> list[Topic]:
     return topics
 
 
-def _alignment(speaker: _Speaker) -> tuple[Turn, ...]:
+def _alignment(speaker: Speaker) -> tuple[Turn, ...]:
     def answer() -> str:
         parts = [speaker.say(speaker.of("modality", "eye", "quality"))]
-        if condition := _condition_statements(speaker):
+        if condition := condition_statements(speaker):
             parts.append(speaker.say(condition))
-        if counts := _lesion_counts(speaker):
+        if counts := lesion_counts(speaker):
             parts.append(speaker.say(counts))
         if groups := _measured_groups(speaker):
             parts.append(speaker.say(_some(speaker, speaker.random.choice(groups))))
@@ -172,19 +190,21 @@ def _alignment(speaker: _Speaker) -> tuple[Turn, ...]:
     return (speaker.turn(Topic("alignment", answer)),)
 
 
-_TRACKS: dict[str, Callable[[_Speaker], tuple[Turn, ...]]] = {
+_TRACKS: dict[str, Callable[[Speaker], tuple[Turn, ...]]] = {
     "instruction": _instruction,
     "alignment": _alignment,
 }
+_VERSIONS: dict[str, Callable[[], str]] = {}
+"""Of tracks whose words come from elsewhere, too."""
 
 
 # what the record knows
 
 
-def _known_topics(speaker: _Speaker) -> list[Topic]:
+def _known_topics(speaker: Speaker) -> list[Topic]:
     """Return a topic for everything that the record knows; of too many quantities, some."""
     topics = list(_picture_topics(speaker))
-    if condition := _condition_statements(speaker):
+    if condition := condition_statements(speaker):
         topics.append(Topic("condition", lambda: speaker.say(condition)))
     topics += _lesion_topics(speaker)
     measured = _measured_topics(speaker)
@@ -194,7 +214,7 @@ def _known_topics(speaker: _Speaker) -> list[Topic]:
     return topics + measured
 
 
-def _picture_topics(speaker: _Speaker) -> Iterator[Topic]:
+def _picture_topics(speaker: Speaker) -> Iterator[Topic]:
     picture, quality = speaker.of("modality", "eye"), speaker.of("quality")
     crowded = bool(speaker.of("lesion_count")) and bool(speaker.of("measurement"))
     if quality and (crowded or speaker.random.random() < 0.5):
@@ -210,7 +230,7 @@ def _picture_topics(speaker: _Speaker) -> Iterator[Topic]:
         yield Topic("quality", lambda: speaker.say(quality))
 
 
-def _condition_statements(speaker: _Speaker) -> list[Statement]:
+def condition_statements(speaker: Speaker) -> list[Statement]:
     """Return grades and findings; of many absent findings a few, drawn anew for each dialogue."""
     grades = speaker.of("grade")
     findings = [s for s in speaker.of("finding") if s.term not in terms.lesions()]
@@ -223,13 +243,13 @@ def _condition_statements(speaker: _Speaker) -> list[Statement]:
     return [*grades, *shown, *absent]
 
 
-def _lesion_counts(speaker: _Speaker) -> list[Statement]:
+def lesion_counts(speaker: Speaker) -> list[Statement]:
     counts = speaker.of("lesion_count", "lesion_area")
     return counts + [s for s in speaker.of("finding") if s.term in terms.lesions()]
 
 
-def _lesion_topics(speaker: _Speaker) -> Iterator[Topic]:
-    counts = _lesion_counts(speaker)
+def _lesion_topics(speaker: Speaker) -> Iterator[Topic]:
+    counts = lesion_counts(speaker)
     if counts:
         yield Topic("lesions", lambda: speaker.say(counts))
     if boxes := speaker.of("lesion_box"):
@@ -238,7 +258,7 @@ def _lesion_topics(speaker: _Speaker) -> Iterator[Topic]:
         yield Topic("structure", lambda: speaker.say(structures))
 
 
-def _some_boxes(speaker: _Speaker, boxes: list[Statement]) -> list[Statement]:
+def _some_boxes(speaker: Speaker, boxes: list[Statement]) -> list[Statement]:
     chosen: list[Statement] = []
     for _, group in groupby(boxes, key=lambda s: s.term):
         members = list(group)
@@ -247,7 +267,7 @@ def _some_boxes(speaker: _Speaker, boxes: list[Statement]) -> list[Statement]:
     return chosen
 
 
-def _measured_groups(speaker: _Speaker) -> list[list[Statement]]:
+def _measured_groups(speaker: Speaker) -> list[list[Statement]]:
     """Return measured values by vessels and zone."""
     groups: dict[tuple[str, str, str], list[Statement]] = {}
     for s in speaker.of("measurement"):
@@ -270,7 +290,7 @@ def _family(quantity: str, where: str) -> str:
     return "zones" if where in ("zone_b", "zone_c") else "vessels"
 
 
-def _some(speaker: _Speaker, group: list[Statement]) -> list[Statement]:
+def _some(speaker: Speaker, group: list[Statement]) -> list[Statement]:
     """Return two to four values of a group, in its order."""
     if len(group) <= 2:
         return group
@@ -278,7 +298,7 @@ def _some(speaker: _Speaker, group: list[Statement]) -> list[Statement]:
     return [group[i] for i in sorted(speaker.random.sample(range(len(group)), count))]
 
 
-def _measured_topics(speaker: _Speaker) -> list[Topic]:
+def _measured_topics(speaker: Speaker) -> list[Topic]:
     families: dict[str, list[list[Statement]]] = {}
     for group in _measured_groups(speaker):
         families.setdefault(_family(group[0].term, group[0].where), []).append(group)
@@ -294,7 +314,7 @@ def _measured_topics(speaker: _Speaker) -> list[Topic]:
 # what it does not know, or was not asked for
 
 
-def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
+def _spare_topics(speaker: Speaker) -> Iterator[Topic]:
     """Yield topics that fill a dialogue: a condition drawn at random, the limits, refusals.
 
     Which are offered depends on what was looked for, never on what was found: else a question
@@ -302,7 +322,7 @@ def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
     """
     yield _probe(speaker)
     yield Topic("scope", lambda: _scope_answer(speaker))
-    if not _condition_statements(speaker):
+    if not condition_statements(speaker):
         yield Topic("condition", lambda: _no_diagnosis(speaker))
     measured = {
         _family(s.term, s.where) for s in speaker.of("measurement") if s.value != UNMEASURED
@@ -312,7 +332,7 @@ def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
         yield Topic(topic, partial(_no_figures, speaker, _CALIBRE_QUANTITIES))
     if "disc" not in measured:
         yield Topic("ask_disc", partial(_no_figures, speaker, _DISC_QUANTITIES))
-    if not _lesion_counts(speaker):
+    if not lesion_counts(speaker):
         yield Topic("ask_lesions", lambda: _no_lesions(speaker))
     if not speaker.of("quality"):
         yield Topic("quality", lambda: speaker.say([Statement("quality", "quality", UNMEASURED)]))
@@ -320,7 +340,7 @@ def _spare_topics(speaker: _Speaker) -> Iterator[Topic]:
         yield Topic("eye", lambda: speaker.say([Statement("eye", "eye", UNMEASURED)]))
 
 
-def _no_diagnosis(speaker: _Speaker) -> str:
+def _no_diagnosis(speaker: Speaker) -> str:
     """Say that nobody recorded a diagnosis, and that lesions are there if they are."""
     seen = ""
     if speaker.facts.status_of("abnormality") == "present":
@@ -328,13 +348,13 @@ def _no_diagnosis(speaker: _Speaker) -> str:
     return speaker.joined([seen, speaker.tail("nothing_recorded")])
 
 
-def _probe(speaker: _Speaker) -> Topic:
+def _probe(speaker: Speaker) -> Topic:
     term = speaker.random.choice(PROBES)
     names = terms.term(term).names(speaker.language)
     return Topic("probe", lambda: _probe_answer(speaker, term), (("name", names[0]),))
 
 
-def _probe_answer(speaker: _Speaker, term: str) -> str:
+def _probe_answer(speaker: Speaker, term: str) -> str:
     """Answer about a condition from what is recorded; what nobody looked for is not assessed."""
     status = speaker.facts.status_of(term)
     exact = [s for s in speaker.of("grade", "finding") if s.term == term]
@@ -346,7 +366,7 @@ def _probe_answer(speaker: _Speaker, term: str) -> str:
     return speaker.say(exact or [Statement("finding", term, status or "not_assessed")])
 
 
-def _scope_answer(speaker: _Speaker) -> str:
+def _scope_answer(speaker: Speaker) -> str:
     """Answer whether the eye is healthy: from the record, else that it cannot be concluded."""
     known = [s for s in speaker.of("finding") if s.term in ("normal_fundus", "abnormality")]
     if known or speaker.facts.status_of("abnormality") == "present":
@@ -362,13 +382,13 @@ def _scope_answer(speaker: _Speaker) -> str:
     return speaker.tail("scope_listed" if speaker.of("finding") else "scope_nothing")
 
 
-def _no_figures(speaker: _Speaker, names: Sequence[str]) -> str:
+def _no_figures(speaker: Speaker, names: Sequence[str]) -> str:
     also = speaker.random.sample(names[1:], speaker.random.randint(0, 2))
     refused = [Statement("measurement", name, UNMEASURED) for name in (names[0], *sorted(also))]
     return speaker.joined([speaker.say(refused), speaker.tail("no_figure")])
 
 
-def _no_lesions(speaker: _Speaker) -> str:
+def _no_lesions(speaker: Speaker) -> str:
     unseen = [kind for kind in _LESION_KINDS if speaker.facts.status_of(kind) is None]
     if not unseen:  # a normal fundus has none of them
         normal = [s for s in speaker.of("finding") if s.term == "normal_fundus"]

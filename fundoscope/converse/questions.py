@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -24,10 +25,21 @@ def ask(topic: str, language: Language, random_: random.Random, **names: str) ->
     topic : a key of the grammar, such as `condition` or `vessels`.
     names : what the pattern's braces stand for.
     """
-    text = "".join(
-        part if isinstance(part, str) else random_.choice(part)
-        for part in random_.choice(_patterns(language)[topic])
-    )
+    return _worded(random_.choice(_patterns(language)[topic]), language, random_, names)
+
+
+def drawn(pattern: str, language: Language, random_: random.Random, **names: str) -> str:
+    """Return one wording of a pattern in which `[a|b|]` is one of several, or nothing."""
+    return _worded(_parsed_once(pattern), language, random_, names)
+
+
+def _worded(
+    parts: Sequence[str | list[str]],
+    language: Language,
+    random_: random.Random,
+    names: Mapping[str, str],
+) -> str:
+    text = "".join(part if isinstance(part, str) else random_.choice(part) for part in parts)
     for pattern, replacement in _TIDY if language == "en" else ():
         text = pattern.sub(replacement, text)
     text = text.format(**names) if names else text
@@ -69,6 +81,11 @@ def _patterns(language: Language) -> dict[str, list[list[str | list[str]]]]:
         for topic, patterns in _grammar(language).items()
         if topic != "version"
     }
+
+
+@cache
+def _parsed_once(pattern: str) -> tuple[str | list[str], ...]:
+    return tuple(_parsed(pattern))
 
 
 def _parsed(pattern: str) -> list[str | list[str]]:

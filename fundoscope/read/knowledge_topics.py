@@ -11,7 +11,7 @@ from fundoscope.records import LeftOut, Photograph, Record
 NAME = "knowledge"
 """The source, and the dataset of its records."""
 LICENCE = "Apache-2.0"
-PER_FACT = 4
+PER_FACT = 8
 """Most dialogues for each fact of a condition: of few facts, more would only repeat themselves."""
 
 

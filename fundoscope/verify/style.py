@@ -11,7 +11,7 @@ from fundoscope.verify.claims import mentioned, numbers_in
 
 IMAGE = "<image>"
 """Where trainers put the photograph: behind the first question, and nowhere else."""
-TURN_COUNTS = {"instruction": (3, 6), "alignment": (1, 1)}
+TURN_COUNTS = {"instruction": (3, 6), "alignment": (1, 1), "knowledge": (1, 5)}
 """Fewest and most turns a track may have."""
 
 _GIVEAWAYS = re.compile(
@@ -39,7 +39,8 @@ def style_problem(conversation: Conversation) -> tuple[int, str] | None:
         return 0, f"{len(turns)} turns, {conversation.track} has {low} to {high}"
     seen: set[str] = set()
     for index, turn in enumerate(turns):
-        problem = _turn_problem(turn, conversation.language)
+        general = conversation.track == "knowledge"  # it may name what it asks about
+        problem = _turn_problem(turn, conversation.language, general)
         if problem is None and turn.question.strip() in seen:
             problem = "the same question twice"
         if problem is None and index and set(turn.aspects) & set(turns[index - 1].aspects):
@@ -50,11 +51,13 @@ def style_problem(conversation: Conversation) -> tuple[int, str] | None:
     return None
 
 
-def _turn_problem(turn: Turn, language: Language) -> str | None:
+def _turn_problem(turn: Turn, language: Language, general: bool = False) -> str | None:
     if not turn.question.strip() or not turn.answer.strip():
         return "an empty question or answer"
     if IMAGE in turn.question or IMAGE in turn.answer:
         return f"{IMAGE} in a turn: it is written behind the first question, by the export"
+    if general:
+        return None
     if _gives_away(turn.answer) or _gives_away(turn.question):
         return "the text speaks of data that the user has not seen"
     leak = question_leak(turn.question, language)
