@@ -211,7 +211,7 @@ def _quantised(bits: int) -> dict[str, Any]:
 
 def _trainer(config: StageConfig, setup: Setup, progress: Progress) -> StageTrainer:
     if config.gradient_checkpointing:
-        setup.model.gradient_checkpointing_enable({"use_reentrant": False})
+        _checkpointing(setup.model, "enable")({"use_reentrant": False})
     arguments = TrainingArguments(
         output_dir=str(config.out),
         max_steps=setup.steps,
@@ -255,6 +255,11 @@ def _trainer(config: StageConfig, setup: Setup, progress: Progress) -> StageTrai
     return trainer
 
 
+def _checkpointing(model: Any, verb: str) -> Any:
+    newer = getattr(model, f"activation_checkpointing_{verb}", None)
+    return newer or getattr(model, f"gradient_checkpointing_{verb}")  # transformers < 5.24
+
+
 def _begin_folder(config: StageConfig) -> None:
     """Save the resolved configuration; refuse a folder that holds another run."""
     config.out.mkdir(parents=True, exist_ok=True)
@@ -291,7 +296,7 @@ def _save_model(config: StageConfig, setup: Setup, trainer: StageTrainer) -> Non
     if config.lora is not None:
         merge_lora(model)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_disable()
+        _checkpointing(model, "disable")()
     reset_cache(model)
     save_retinal(model, setup.tokenizer, setup.preparation, folder, config.template)
     _keep_photograph_tokens(folder, setup.wording.photograph)
