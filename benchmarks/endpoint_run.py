@@ -14,11 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fundoscope.asked import Asked, Request
-from fundoscope.config import make_job
-from fundoscope.converse.build import build
-from fundoscope.ledger import Ledger
-
 
 def tell(**what: Any) -> None:
     print(json.dumps(what), flush=True)
@@ -32,6 +27,9 @@ class Moments:
     """
 
     def __init__(self) -> None:
+        from fundoscope.asked import Asked, Request
+        from fundoscope.ledger import Ledger
+
         self.first_request = self.last_settled = 0.0
         ask, settle = Asked.ask, Ledger.settle
 
@@ -49,6 +47,10 @@ class Moments:
 
 
 def main(job_file: Path, run: Path) -> None:
+    # not above: the engine's side processes import this file too, and need none of it
+    from fundoscope.config import make_job
+    from fundoscope.converse.build import build
+
     moments = Moments()
     job = make_job(**json.loads(job_file.read_text()))
     report = build(job, run)
