@@ -32,7 +32,7 @@ KEPT: dict[str, dict[Language, list[str]]] = FRAMES["kept"]
 GROUPS: dict[str, str] = {
     slot: group for group, slots in FRAMES["groups"].items() for slot in slots
 }
-HALVES = ("open", "opened", "opened_too", "apart")
+HALVES = ("open", "opened", "opened_too", "opened_last", "apart")
 _SLOT = re.compile(r"\{(\w+)\}")
 Draw = Callable[[random.Random], str]
 
