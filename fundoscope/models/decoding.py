@@ -119,11 +119,16 @@ class Rows:
         for row, segment in enumerate(segments):
             ids[row, width - len(segment.ids) :] = torch.tensor(segment.ids, device=self._device)
             mask[row, width - len(segment.ids) :] = 1
+        seen = [
+            (row, slice(at := width - len(segment.ids) + start, at + len(values)), values)
+            for row, segment in enumerate(segments)
+            for start, _, values in segment.features
+        ]
+        for row, places, _ in seen:
+            ids[row, places] = self._padding  # the photograph's token may have no embedding
         embedded = self._embed(ids)
-        for row, segment in enumerate(segments):
-            for start, _, values in segment.features:
-                at = width - len(segment.ids) + start
-                embedded[row, at : at + len(values)] = values.to(embedded.dtype)
+        for row, places, values in seen:
+            embedded[row, places] = values.to(embedded.dtype)
         return self._forward(embedded, mask)
 
     def write(self, scores: Any, ends: Ends, limit: int) -> Iterator[list[Written]]:

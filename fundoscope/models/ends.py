@@ -68,3 +68,11 @@ class AnswerEnds:
 
     def _text(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def end_tokens(generation: Any, text: Any) -> tuple[int, ...]:
+    """Return the tokens at which a language model ends."""
+    found: set[int] = set()
+    for said in (generation.eos_token_id, text.eos_token_id):
+        found |= set(said if isinstance(said, list | tuple) else [said])
+    return tuple(sorted(id for id in found if id is not None))

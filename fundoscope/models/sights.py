@@ -10,6 +10,8 @@ import torch
 
 from fundoscope.errors import ModelError
 from fundoscope.models.decoding import Sight
+from fundoscope.models.ends import end_tokens
+from fundoscope.models.ophglm_files import ophglm_sight
 from fundoscope.models.retinalgpt import load_retinal
 
 
@@ -32,14 +34,6 @@ class LlavaSight:
         return list(self.model.model.get_image_features(pixel_values=values).pooler_output)
 
 
-def end_tokens(generation: Any, text: Any) -> tuple[int, ...]:
-    """Return the tokens at which a language model ends."""
-    found: set[int] = set()
-    for said in (generation.eos_token_id, text.eos_token_id):
-        found |= set(said if isinstance(said, list | tuple) else [said])
-    return tuple(sorted(id for id in found if id is not None))
-
-
 def load_sight(folder: Path, side: dict[str, Any], device: str, dtype: Any) -> Sight:
     """Return the model of a folder.
 
@@ -48,6 +42,8 @@ def load_sight(folder: Path, side: dict[str, Any], device: str, dtype: Any) -> S
     ModelError
         If transformers cannot load it.
     """
+    if side.get("architecture") == "ophglm":
+        return ophglm_sight(folder, device, dtype)
     return LlavaSight(load_retinal(folder, dtype=dtype).to(device))
 
 
