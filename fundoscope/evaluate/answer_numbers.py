@@ -1,0 +1,210 @@
+"""Answers that give a value: its number, its unit, a range; errors of unit apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from fundoscope import terms
+from fundoscope.evaluate.answer_book import book
+from fundoscope.evaluate.answer_says import Heard, hear
+from fundoscope.evaluate.answer_spaces import (
+    Number,
+    Reading,
+    UnitError,
+    Value,
+    abstained,
+    contradictory,
+    decided,
+)
+from fundoscope.evaluate.answer_text import sentences
+from fundoscope.records import LANGUAGES
+from fundoscope.verify.lexicon import normalised
+
+_COUNTS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
+_WORDS = {word: n for n, word in enumerate(_COUNTS)} | {
+    word: n for n, word in enumerate("零一二三四五六七八九十")
+}
+_WORDS |= {"两": 2, "十一": 11, "十二": 12, "十三": 13, "十五": 15, "二十": 20}
+_SPELT = re.compile(
+    r"\b(" + "|".join(sorted(_COUNTS, key=len, reverse=True)) + r")\b(?! (?:of|eye|image|photograph))"
+    r"|(十[一二三五]|二十|[零两一二三四五六七八九十])(?=\s*(?:处|个|枚|微|出|硬|软)|\s*[。.]?\s*$)"
+)
+_VALUE = re.compile(
+    r"(?<![\w.,])(?P<a>\d+(?:,\d{3})+(?:\.\d+)?|\d*\.?\d+)\s*(?P<ua>[a-zμ°%微毫像度][a-zμ0-9^²]*|微米|毫米|像素)?"
+    r"(?:\s*(?P<joint>-|–|~|to|and|至|到|:|/|或|or)\s*(?P<b>\d*\.?\d+))?"
+    r"\s*(?P<ub>μm|um|microns?|micromet(?:er|re)s?|微米|mm\d?|毫米|px|pixels?|像素|°|deg(?:rees?)?\b|度|%|percent\b"
+    r"|per cent\b|dd\b|d\b|diopt(?:er|re)s?)?(?![\w.]*\d)"
+)  # fmt: skip
+_UNITS = {
+    "μm": "um", "um": "um", "micron": "um", "microns": "um", "micrometer": "um",
+    "micrometers": "um", "micrometre": "um", "micrometres": "um", "微米": "um", "mm": "mm",
+    "毫米": "mm", "mm2": "mm2", "px": "px", "pixel": "px", "pixels": "px", "像素": "px", "°": "deg",
+    "deg": "deg", "degree": "deg", "degrees": "deg", "度": "deg", "%": "%", "percent": "%",
+    "per cent": "%", "dd": "DD", "d": "D", "diopter": "D", "diopters": "D", "dioptre": "D",
+    "dioptres": "D",
+}  # fmt: skip
+_FACTORS = {("mm", "um"): 1000.0, ("um", "mm"): 0.001, ("%", "1"): 0.01, ("1", "%"): 100.0}
+_BOUND = re.compile(
+    r"(?:less than|greater than|more than|fewer than|below|above|under|over|at least|at most|up to"
+    r"|exceed(?:s|ing)?|>|<|≥|≤|小于|大于|低于|高于|超过|至少|至多|不到|不超过)\s*$"
+)
+_ASIDE = re.compile(
+    r"\bnormal\b|\breference\b|\bwhere up to|\bvalues (?:above|below)|\bsuspicious|正常|参考|可疑"
+    r"|\bconfidence|\bprobab|置信|概率|得分|\bscore\b|\bage[d:\s]|年龄"
+)
+_NO_MEASURE = re.compile(
+    r"^\s*(?:[-\s]*years?\b|\s*岁|\s*%?\s*(?:confidence|sure|certain)|\s*的?(?:置信|把握))"
+)
+_HEDGED = re.compile(r"\b(?:may|might|could|possibly|perhaps|maybe)\b|可能|也许|或许|大概是吧")
+_SYNONYMS = {
+    "cdr_vertical": ("c/d ratio", "c/d", "cup/disc", "cup disc ratio", "cup/disk", "杯/盘", "杯盘比值", "c d ratio"),
+    "avr_knudtson": ("a/v ratio", "a/v", "动静脉比值"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    low: float
+    high: float
+    unit: str
+    bound: bool
+    either: bool
+
+
+def read_number(text: str, space: Number) -> Reading:
+    """Return the value of the space's quantity that an answer gives.
+
+    A bound ("below 0.5") is no value and abstains; two values are contradictory; a number that
+    belongs to another quantity, an age or a confidence is passed over.
+    """
+    low = normalised_numbers(text)
+    found: list[_Said] = []
+    counted = space.quantity.endswith("_count")
+    for _, sentence in sentences(low):
+        for part in re.split(r"[;(),](?=\D|$)|\n", sentence):
+            if not _ASIDE.search(part):
+                found += _counts(part, space) if counted else _values(part, sentence, space)
+    if _HEDGED.search(low) or any(one.either or one.bound for one in found):
+        return abstained(text)
+    values = {_value(one, space) for one in found}
+    if not values and counted and _none(hear(text, book()), space):
+        values = {Value(0.0, 0.0, 0.0)}
+    if len(values) > 1:
+        return contradictory(text)
+    return decided(values.pop(), text[:200]) if values else abstained()
+
+
+def normalised_numbers(text: str) -> str:
+    """Return a text in lower case with percentages in figures."""
+    return re.sub(r"百分之\s*(\d+(?:\.\d+)?)", r"\1%", text.lower())
+
+
+def _none(heard: Heard, space: Number) -> bool:
+    lesion = space.quantity.removesuffix("_count")
+    denied = any(o.status == "absent" and o.word.id in (lesion, "normal_fundus") for o in heard.said)
+    return denied or (heard.lead == ["no"] and not heard.said)
+
+
+@cache
+def _quantity_names() -> tuple[re.Pattern[str], dict[str, str]]:
+    owners: dict[str, str] = {}
+    for id, quantity in terms.quantities().items():
+        for language in LANGUAGES:
+            for name in quantity.names(language):
+                owners.setdefault(_comparable(name), id)
+    for id, names in _SYNONYMS.items():
+        for name in names:
+            owners.setdefault(name, id)
+    for word in ("disc area", "视盘面积", "cup area"):
+        owners.setdefault(word, "disc_area")
+    longest = sorted(owners, key=len, reverse=True)
+    pattern = "|".join(
+        rf"\b{re.escape(name)}\b" if name.isascii() and name[-1].isalnum() else re.escape(name)
+        for name in longest
+    )
+    return re.compile(pattern), owners
+
+
+def _comparable(name: str) -> str:
+    return name.lower().replace("(", "(").replace("（", "(").replace("）", ")").replace("-", " ")
+
+
+def _values(part: str, sentence: str, space: Number) -> Iterator[_Said]:
+    pattern, owners = _quantity_names()
+    plain = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", part)
+    names = [(match.start(), owners[match.group()]) for match in pattern.finditer(plain)]
+    if not names:
+        names = [
+            (-1, owners[m.group()])
+            for m in list(pattern.finditer(re.sub(r"(?<=[a-z])-(?=[a-z])", " ", sentence)))[:1]
+        ]
+    for match in _VALUE.finditer(plain):
+        if _NO_MEASURE.match(plain[match.end("a") :]) or _NO_MEASURE.match(plain[match.end() :]):
+            continue
+        before = [owner for at, owner in names if at <= match.start()]
+        owner = before[-1] if before else names[0][1] if names else space.quantity
+        if owner == space.quantity:
+            yield _said(match, plain, space)
+
+
+def _said(match: re.Match[str], text: str, space: Number) -> _Said:
+    first = float(match.group("a").replace(",", ""))
+    joint, second = match.group("joint"), match.group("b")
+    unit = match.group("ub") or match.group("ua") or ""
+    low = high = first
+    either = joint in ("or", "或")
+    if second:
+        if joint in (":", "/") and float(second):
+            low = high = first / float(second)
+        else:
+            low, high = sorted((first, float(second)))
+    known = _UNITS.get(unit, "")
+    return _Said(low, high, known, bool(_BOUND.search(text[: match.start()])), either)
+
+
+def _value(one: _Said, space: Number) -> Value:
+    """Return a value in the unit asked for, or as written with what is wrong with its unit."""
+    low, high = one.low, one.high
+    error: UnitError = ""
+    unit = one.unit or ("1" if space.unit == "1" else "")
+    if unit != space.unit:
+        factor = _FACTORS.get((unit, space.unit))
+        if not unit:
+            error = "missing"
+        elif factor is None:
+            error = "other"
+        else:
+            least, most = terms.quantity(space.quantity).plausible
+            if least <= low * factor and high * factor <= most:
+                low, high = low * factor, high * factor
+            else:
+                error = "implausible"
+    low, high = float(f"{low:.6g}"), float(f"{high:.6g}")
+    return Value(float(f"{(low + high) / 2:.6g}"), low, high, error)
+
+
+def _counts(part: str, space: Number) -> Iterator[_Said]:
+    """Yield the numbers that count the space's lesion."""
+    asked = space.quantity.removesuffix("_count")
+    plain = normalised(part)
+    plain = _SPELT.sub(lambda m: str(_WORDS[m.group(1) or m.group(2)]), plain)
+    lesions = [
+        (mention.start, mention.end, word.id)
+        for mention in book().find(plain)
+        for word in mention.words
+        if word.kind == "term" and word.id in terms.lesions()
+    ]
+    for match in re.finditer(r"(?<![\w.])(\d+)(?![\d.]*\d|\s*%|\s*years?|\s*岁)", plain):
+        behind = [id for start, _, id in lesions if 0 <= start - match.end() <= 12]
+        before = [id for _, end, id in lesions if end <= match.start()]
+        owner = behind[0] if behind else before[-1] if before else asked
+        if owner == asked:
+            number = float(match.group(1))
+            bound = bool(_BOUND.search(plain[: match.start()]))
+            yield _Said(number, number, "", bound, False)
