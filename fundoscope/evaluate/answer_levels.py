@@ -30,15 +30,17 @@ _GRADE = (
     r"|\bc|\br|等级|分级|级别|评级|分类|风险|严重程度)"
 )
 _MARKED = re.compile(
-    rf"{_GRADE}(?: level| grade| scale| dr| risk)?(?:\s*(?:is|of|as|:|=|为|是|属于)\s*:?)?\s*第?{_NUMBER}{_NO_UNIT}"
+    rf"{_GRADE}(?: level| grade| scale| dr| risk)?(?:\s*(?:is|of|as|:|=|为|是|属于)\s*:?)?\s*第?{_NUMBER}{_NO_UNIT}",
+    re.ASCII,
 )
-_COUNTED = re.compile(rf"(?:第|为|是|属于|[^\d一二三四五六七]|^){_NUMBER}\s*[级类](?!别)")
+_COUNTED = re.compile(rf"(?<![\da-z.一二三四五六七]){_NUMBER}\s*[级类](?!别)", re.ASCII)
 _SAID = re.compile(rf"\b(?:is|as|are)\s+(?:an? )?{_NUMBER}{_NO_UNIT}(?=\s*(?:$|[.,;:()\n\-]))")
 _OF_ALL = re.compile(r"(?<![\d.])(\d)\s*(?:/|out of|of)\s*(\d)(?![\d.])")
 _ALONE = re.compile(rf"\s*第?{_NUMBER}{_NO_UNIT}\s*(?:$|[.,;:()\n]|-\s|\s[-–]\s)")
 _VALUE = re.compile(rf"[:=]\s*{_NUMBER}{_NO_UNIT}\s*(?:$|[.,;()\n]|-\s|\s[-–]\s)")
 _RANGE = re.compile(
-    rf"{_NUMBER}\s*[级类]?\s*(?:-|–|~|to|or|and|至|到|或)\s*(?:grade |level |category )?{_NUMBER}(?![\d.%])\s*[级类]?"
+    rf"{_NUMBER}\s*[级类]?\s*(?:-|–|~|to|or|and|至|到|或)\s*(?:grade |level |category )?{_NUMBER}(?!\.?\d|%)\s*[级类]?",
+    re.ASCII,
 )
 _BETWEEN = re.compile(r"between|介于|之间")
 _LEGEND = re.compile(
@@ -58,7 +60,7 @@ def read_level(text: str, space: Levels) -> Reading:
     """
     scale = terms.scale(space.scale)
     heard = hear(text, book())
-    low = text.lower().replace("-", "-")
+    low = text.lower()
     spoken, doubted = _levels_in_words(heard, space.scale)
     numbers, foreign, ranged = _levels_in_numbers(low, space.scale)
     if numbers - set(scale.levels) or ranged:
@@ -87,7 +89,6 @@ def _levels_in_words(heard: Heard, scale: str) -> tuple[set[int], bool]:
         elif one.word.id in (scale, terms.scale(scale).words_of):
             doubted |= one.status != "present"
             spoken.add(one.word.level)
-    # a doubt about one cue is about the number beside it too
     return spoken, doubted
 
 

@@ -35,11 +35,15 @@ _SPELT = re.compile(
     r"\b(" + "|".join(sorted(_COUNTS, key=len, reverse=True)) + r")\b(?! (?:of|eye|image|photograph))"
     r"|(十[一二三五]|二十|[零两一二三四五六七八九十])(?=\s*(?:处|个|枚|微|出|硬|软)|\s*[。.]?\s*$)"
 )
+_UNIT = (
+    r"(?:μm|um\b|microns?\b|micromet(?:er|re)s?\b|微米|mm2|mm\b|毫米|px\b|pixels?\b|像素|°|deg(?:rees?)?\b"
+    r"|度|%|percent\b|per cent\b|dd\b|d\b|diopt(?:er|re)s?\b)"
+)
 _VALUE = re.compile(
-    r"(?<![\w.,])(?P<a>\d+(?:,\d{3})+(?:\.\d+)?|\d*\.?\d+)\s*(?P<ua>[a-zμ°%微毫像度][a-zμ0-9^²]*|微米|毫米|像素)?"
+    r"(?<![\w.])(?P<a>\d+(?:,\d{3})+(?:\.\d+)?|\d*\.?\d+)\s*(?P<ua>" + _UNIT + r")?"
     r"(?:\s*(?P<joint>-|–|~|to|and|至|到|:|/|或|or)\s*(?P<b>\d*\.?\d+))?"
-    r"\s*(?P<ub>μm|um|microns?|micromet(?:er|re)s?|微米|mm\d?|毫米|px|pixels?|像素|°|deg(?:rees?)?\b|度|%|percent\b"
-    r"|per cent\b|dd\b|d\b|diopt(?:er|re)s?)?(?![\w.]*\d)"
+    r"\s*(?P<ub>" + _UNIT + r")?(?!\.?\d)",
+    re.ASCII,
 )  # fmt: skip
 _UNITS = {
     "μm": "um", "um": "um", "micron": "um", "microns": "um", "micrometer": "um",
@@ -87,7 +91,7 @@ def read_number(text: str, space: Number) -> Reading:
     found: list[_Said] = []
     counted = space.quantity.endswith("_count")
     for _, sentence in sentences(low):
-        for part in re.split(r"[;(),](?=\D|$)|\n", sentence):
+        for part in re.split(r"[;()\n]|,(?!\d)", sentence):
             if not _ASIDE.search(part):
                 found += _counts(part, space) if counted else _values(part, sentence, space)
     if _HEDGED.search(low) or any(one.either or one.bound for one in found):
@@ -128,11 +132,11 @@ def _quantity_names() -> tuple[re.Pattern[str], dict[str, str]]:
         rf"\b{re.escape(name)}\b" if name.isascii() and name[-1].isalnum() else re.escape(name)
         for name in longest
     )
-    return re.compile(pattern), owners
+    return re.compile(pattern, re.ASCII), owners
 
 
 def _comparable(name: str) -> str:
-    return name.lower().replace("(", "(").replace("（", "(").replace("）", ")").replace("-", " ")
+    return name.lower().replace("（", "(").replace("）", ")").replace("-", " ")
 
 
 def _values(part: str, sentence: str, space: Number) -> Iterator[_Said]:
@@ -200,7 +204,7 @@ def _counts(part: str, space: Number) -> Iterator[_Said]:
         for word in mention.words
         if word.kind == "term" and word.id in terms.lesions()
     ]
-    for match in re.finditer(r"(?<![\w.])(\d+)(?![\d.]*\d|\s*%|\s*years?|\s*岁)", plain):
+    for match in re.finditer(r"(?<![\w.])(\d+)(?![\d.]*\d|\s*%|\s*years?|\s*岁)", plain, re.ASCII):
         behind = [id for start, _, id in lesions if 0 <= start - match.end() <= 12]
         before = [id for _, end, id in lesions if end <= match.start()]
         owner = behind[0] if behind else before[-1] if before else asked

@@ -35,7 +35,7 @@ _NO = re.compile(
     r"(?=\s*[.,;:!(\n–—-]|\s*$|\s+(?:it|there|this|the|i|he|she|we|they|you|not)\b)"
     r"|(?:并没有|没有|没|否|不是的|不是|不可以|不行|不存在|阴性|不|无)(?=\s*[,;:。.!(\n]|\s*$))"
 )
-_BOTH = re.compile(r"\s*(?:yes and no|both yes and no|既是也不是|有也没有)\b")
+_BOTH = re.compile(r"\s*(?:yes and no|both yes and no|既是也不是|有[,，]?也没有)")
 _ONLY_YES = re.compile(
     r"\W*(?:it (?:is|does|has)|present|positive|they are|there (?:is|are)|i think so|visible"
     r"|true|能看到|看得到|可见|看到了?|有吧?|明确有)\W*"
@@ -208,6 +208,7 @@ def _cross_border(state: _State, segment: _Segment, *, chinese: bool) -> None:
         and not state.closed
         and (listed or not own_verb)
         and all(_is(item, "term") for item in subjects)
+        and not (chinese and _is_clause(segment))
     )
     state.deny = state.deny and runs_on
     state.unlikely = state.unlikely and runs_on
@@ -223,6 +224,12 @@ def _cross_border(state: _State, segment: _Segment, *, chinese: bool) -> None:
     state.predicate = False
 
 
+def _is_clause(segment: _Segment) -> bool:
+    """Whether a Chinese segment says more than names: four characters besides them."""
+    named = sum(item.end - item.start for item in segment.items)
+    return segment.end - segment.start - named > 4
+
+
 class _Reader:
     """Reads one segment."""
 
@@ -236,6 +243,8 @@ class _Reader:
 
     def read(self) -> None:
         items = self.segment.items
+        if any(_is(item, "aside_all") for item in items):
+            self.state.aside = True
         for position, item in enumerate(items):
             if _subject(item):
                 self._hear_subject(position, item)
@@ -277,7 +286,9 @@ class _Reader:
 
     def _subject_follows(self, position: int) -> bool:
         later = [item for item in self.segment.items[position + 1 :] if _subject(item)]
-        if self.state.pending and all(_is(item, "eye") for item in later):
+        pending = self.state.pending
+        about_eye = bool(pending) and self.heard.said[pending[-1]].word.kind == "eye"
+        if pending and not about_eye and all(_is(item, "eye") for item in later):
             return False  # "drusen are not seen in the left eye"
         return bool(later)
 

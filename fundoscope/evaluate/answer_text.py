@@ -43,6 +43,7 @@ _WEAK = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SENTENCE = re.compile(r"(?:[^.!?。！\n]|\.(?=\d)|(?<=\b[a-zA-Z])\.(?=[a-zA-Z]))+[.!?。！\n]*")
+_TAG_QUESTION = re.compile(r",\s*(?:right|correct|ok|isn't it|对吧|是吧|对吗)\s*\?", re.IGNORECASE)
 _ASKS = re.compile(r"\?\s*$|[吗呢]\s*[。.]?\s*$")
 _NOT_LABELS = {
     "confidence", "score", "probability", "reason", "reasoning", "explanation", "rationale",
@@ -102,6 +103,7 @@ def _asserted(text: str) -> str:
     """Return a text without the sentences that ask."""
     if "?" not in text and "吗" not in text and "呢" not in text:
         return text.strip()
+    text = _TAG_QUESTION.sub(".", text)
     kept = [one for _, one in sentences(text) if not _ASKS.search(one)]
     return "".join(kept).strip()
 
