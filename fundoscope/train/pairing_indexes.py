@@ -76,7 +76,7 @@ def labels_of(record: Record, suspected: float = SUSPECTED) -> Labels:
         if status in ("present", "suspected") and term not in TOO_BROAD:
             opinions = said.get(term) or [1.0 if status == "present" else suspected]
             present[term] = sum(opinions) / len(opinions)
-    absent = [t for t in _candidates(facts) if t not in present and facts.status_of(t) == "absent"]
+    absent = [t for t in _candidates(facts) if facts.status_of(t) == "absent"]
     return Labels(tuple(sorted(present.items())), tuple(absent))
 
 

@@ -144,6 +144,13 @@ def test_a_suspected_label_makes_a_pair_that_weighs_less() -> None:
     assert {pair.photograph: pair.weight for pair in pairs} == {0: 1.0, 1: 0.5}
 
 
+def test_a_question_about_a_suspected_label_weighs_less_and_a_denial_does_not() -> None:
+    records = [record(0, glaucoma="suspected"), record(1, glaucoma="absent")]
+    paired = pairing(records, [About(("glaucoma",))], PairingConfig(negatives=0.5))
+    pairs = [pair for epoch in range(20) for pair in paired.pairs(epoch)]
+    assert {(p.fits, p.weight) for p in pairs if p.instruction is None} == {(True, 0.5), (False, 1)}
+
+
 def test_a_photograph_that_nothing_fits_is_left_out_and_counted() -> None:
     paired = pairing([record(0, glaucoma="present"), record(1)], [About(("glaucoma",))])
     assert paired.unpaired == 1
