@@ -47,8 +47,10 @@ def soak(here: Path, options: argparse.Namespace) -> int:
     started = time.monotonic()
     with endpoint.server(faults=faults, seed=options.seed) as fake:
         endpoint.write_job(here, job, fake, options, {"timeout_s": TIMEOUT_S})
+        outlived = 0
         for number, moment in enumerate(moments(options), start=1):
             left = killed(here, fake, moment)
+            outlived += left
             say(started, f"kill {number}", here, fake, f", {left} processes left behind")
         for number in range(1, MOST_RUNS + 1):
             told = finished(here)
@@ -57,7 +59,11 @@ def soak(here: Path, options: argparse.Namespace) -> int:
                 break
         before = fake.counts()
         finished(here)
-        checks = [*of_ledger(here, options), *of_server(before, fake.counts())]
+        checks = [
+            Check(f"{outlived} processes outlived a kill", outlived == 0),
+            *of_ledger(here, options),
+            *of_server(before, fake.counts(), answers_of(here)),
+        ]
     print()
     for check in checks:
         print(f"{'ok    ' if check.holds else 'FAILED'}  {check.what}")
@@ -89,14 +95,20 @@ def finished(here: Path) -> dict[str, Any]:
 
 
 def say(started: float, stage: str, here: Path, fake: FakeServer, more: str) -> None:
-    counts = fake.counts()
+    counts, answers = fake.counts(), answers_of(here)
     with Ledger(here / "run") as ledger:
-        tally, answers = ledger.tally(), ledger.asked.spent().answers
+        tally = ledger.tally()
     print(
         f"{time.monotonic() - started:6.0f} s  {stage}: {counts['paid']:,} answers paid, "
         f"{answers:,} in the ledger, {tally.kept:,} kept, {tally.rejected:,} rejected{more}",
         flush=True,
     )
+
+
+def answers_of(here: Path) -> int:
+    """Return how many answers the ledger holds."""
+    with Ledger(here / "run") as ledger:
+        return ledger.asked.spent().answers
 
 
 def given_up(here: Path) -> int:
@@ -169,10 +181,14 @@ def faithful(dialogue: Dialogue, to: Record) -> bool:
     return judge(dialogue.conversation, to, Facts.of(to)).kept
 
 
-def of_server(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Check]:
+def of_server(before: dict[str, Any], after: dict[str, Any], kept_answers: int) -> Iterator[Check]:
     """Yield what must hold of what the server counted, before and after one run too many."""
     paid, distinct = before["paid"], before["distinct"]
-    yield Check(f"{paid:,} answers paid = {distinct:,} different keys", paid == distinct)
+    yield Check(
+        f"{paid:,} answers paid = {distinct:,} different keys; "
+        f"{paid - kept_answers:,} of them not in the ledger",
+        paid == distinct,
+    )
     happened = before["requests"]["/v1/chat/completions"]
     met = {name: happened[name] for name in FAULTS if happened.get(name)}
     yield Check(f"met on the way: {', '.join(f'{met[n]:,} {n}' for n in met)}", bool(met))
