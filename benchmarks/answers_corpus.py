@@ -5,7 +5,8 @@
 `tests/evaluate/frames_{en,zh}.txt`: `@ space as JSON`, `? question | question`, then one frame a
 line, `truth :: style :: text`, where «a¦b» is one of a and b. At most four answers are drawn from a
 frame, none twice. All answers of a frame fall into the same half, by a hash of the frame's id: what
-is set aside was written on its own, not made from a frame that rules were written against.
+is set aside was written on its own, not made from a frame that rules were written against. The
+frames of `later_{en,zh}.txt` were written after the rules, to break them: the half `later`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def answers(language: str) -> Iterator[dict[str, Any]]:
     questions: list[str] = []
     seen: set[tuple[str, str]] = set()
     number = 0
-    for line in (HOME / f"frames_{language}.txt").read_text(encoding="utf-8").splitlines():
+    for later, line in _lines(language):
         if line.startswith("@ "):
             space = json.loads(line[2:])
         elif line.startswith("? "):
@@ -46,13 +47,19 @@ def answers(language: str) -> Iterator[dict[str, Any]]:
                 seen.add(key)
                 yield {
                     "id": f"{frame}.{index}",
-                    "split": half(frame),
+                    "split": "later" if later else half(frame),
                     "space": space,
                     "question": questions[(number + index) % len(questions)],
                     "answer": answer,
                     "truth": read_truth(truth),
                     "style": style,
                 }
+
+
+def _lines(language: str) -> Iterator[tuple[bool, str]]:
+    for name in ("frames", "later"):
+        text = (HOME / f"{name}_{language}.txt").read_text(encoding="utf-8")
+        yield from ((name == "later", line) for line in text.splitlines())
 
 
 def drawn(text: str, frame: str) -> list[str]:
