@@ -67,7 +67,7 @@ def stage(
     fundoscope train stage stage1.yaml
 
     `out/model` of the stage answers questions (`fundoscope ask`) and begins the next stage.
-    Several GPUs: accelerate launch --config_file FSDP.yaml $(which fundoscope) train stage stage2.yaml.
+    Several GPUs: `accelerate launch --config_file FSDP.yaml $(which fundoscope) train stage ...`
 
     Interrupted? Run the same command again: it goes on from its last whole checkpoint.
     """

@@ -85,15 +85,17 @@ def _only_rows(model: Any, rows: Sequence[int]) -> Any:
 def add_lora(model: Any, lora: LoraConfig) -> None:
     """Add low-rank layers, which start as nothing, to the language model."""
     from peft import LoraConfig as PeftLoraConfig
+    from peft import inject_adapter_in_model
 
-    model.add_adapter(
-        PeftLoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=_LORA_TARGETS,
-        )
+    layers = PeftLoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=_LORA_TARGETS,
     )
+    inject_adapter_in_model(layers, model)
+    # so that the Trainer lets a quantised model learn; checkpoints are our own
+    model._hf_peft_config_loaded = True
 
 
 def merge_lora(model: Any) -> None:

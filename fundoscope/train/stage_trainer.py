@@ -91,10 +91,13 @@ class StageTrainer(Trainer):
         if num_items_in_batch is not None:
             num_items_in_batch = torch.as_tensor(num_items_in_batch).clamp(min=1)
         made = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        if "pixel_values" in inputs or self.accelerator.num_processes == 1:
+        loss = made[0] if return_outputs else made
+        alone = self.accelerator.num_processes == 1
+        if "pixel_values" in inputs or (alone and loss.requires_grad):
             return made
-        unseen = self._unseen(model)  # all processes must pass through the same parts
-        return (made[0] + unseen, made[1]) if return_outputs else made + unseen
+        # of words alone a projector learns nothing, but all processes pass through the same parts
+        loss = loss + self._unseen(model)
+        return (loss, made[1]) if return_outputs else loss
 
     def _unseen(self, model: Any) -> Any:
         bare = self.accelerator.unwrap_model(model)
