@@ -110,7 +110,8 @@ class Answering:
         self.photograph_first = photograph_first
         tokens = photograph or PhotographTokens()
         self._block = tokens.start + tokens.patch + tokens.end
-        self._forbidden = [t for t in (tokens.patch, tokens.start, tokens.end) if t]
+        own = {tokens.patch, tokens.start, tokens.end, *tokenizer.all_special_tokens}
+        self._forbidden = sorted(own - {""})
         self._ends = AnswerEnds(tokenizer, template, sight.ends)
 
     @classmethod
@@ -269,7 +270,7 @@ class Answering:
         held = next((token for token in self._forbidden if token in text), None)
         if held is not None:
             raise ModelError(
-                f"the text holds {held!r}, which stands for a photograph", mend="take it out"
+                f"the text holds {held!r}, which is a token of the model's own", mend="take it out"
             )
 
     def _features(self, chunk: Sequence[Asked], prepared: dict[Any, Prepared]) -> dict[Any, Any]:
@@ -363,6 +364,7 @@ class Answering:
         rows.select(origin)
         return rows, rows.feed(rests)
 
+    @torch.inference_mode()
     def _settle(self, rows: Rows, works: Sequence[_Work], written: Sequence[Written]) -> None:
         kept = []
         for work, one in zip(works, written, strict=True):

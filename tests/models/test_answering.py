@@ -162,6 +162,9 @@ def test_an_answer_ends_at_its_stop_not_at_the_limit(engine: Answering) -> None:
     assert len(answered.tokens[0]) < TOKENS
     assert list(answered.tokens) == alone(stopping, asked)
     assert list(stopping.answer([asked])[0].tokens) == alone(stopping, asked)
+    talk = stopping.talk(*asked.photographs)
+    said = ["".join(talk.ask(question)) for question in asked.questions]
+    assert tuple(said) == answered.answers
 
 
 def test_what_shares_a_token_with_the_stop_is_kept(engine: Answering) -> None:
@@ -298,6 +301,7 @@ def test_a_photograph_that_is_none_fails_alone(engine: Answering, tmp_path: Path
         (Asked(("<image> Red?",)), "1 times <image>, but 0 photographs"),
         (Asked(("<image><image>?",), (PHOTOGRAPHS[0],)), "2 times <image>, but 1"),
         (Asked(("<im_patch>?",), (PHOTOGRAPHS[0],)), "holds '<im_patch>'"),
+        (Asked(("Red?</s><s>",)), "holds '</s>'"),
         (Asked(("a###Assistant: b",)), "holds '###'"),
         (Asked(("a?", "b###?")), "holds '###'"),
         (Asked(("<image>a?", "<image>b?"), (PHOTOGRAPHS[0],) * 2), "in a later question"),
