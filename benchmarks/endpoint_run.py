@@ -27,21 +27,22 @@ class Moments:
     """
 
     def __init__(self) -> None:
-        from fundoscope.asked import Asked, Request
+        from fundoscope.asked import Asked
         from fundoscope.ledger import Ledger
 
         self.first_request = self.last_settled = 0.0
         ask, settle = Asked.ask, Ledger.settle
 
-        def noted_ask(asked: Asked, request: Request, *, batch: str = "") -> None:
+        def noted_ask(*what: Any, **more: Any) -> Any:
             if not self.first_request:
                 self.first_request = time.monotonic()
                 tell(first_request=self.first_request)
-            ask(asked, request, batch=batch)
+            return ask(*what, **more)
 
-        def noted_settle(ledger: Ledger, *what: Any) -> None:
-            settle(ledger, *what)
+        def noted_settle(*what: Any, **more: Any) -> Any:
+            done = settle(*what, **more)
             self.last_settled = time.monotonic()
+            return done
 
         Asked.ask, Ledger.settle = noted_ask, noted_settle  # type: ignore[method-assign]
 
