@@ -51,6 +51,13 @@ def as_truth(reading: Reading) -> Any:
     return label
 
 
+def is_right(said: Any, truth: Any) -> bool:
+    """Whether a decision is right: of several terms, each one that was decided."""
+    if not (isinstance(said, dict) and isinstance(truth, dict)) or "abstained" not in said.values():
+        return bool(said == truth)
+    return all(status == "abstained" or truth.get(term) == status for term, status in said.items())
+
+
 def main() -> None:
     """Print the table, the wrong decisions, and the speed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -63,9 +70,7 @@ def main() -> None:
     other: list[str] = []
     for language in ("en", "zh"):
         for row in rows(language, chosen.half):
-            reading = read_answer(
-                row["answer"], space_from(row["space"]), question=row["question"]
-            )
+            reading = read_answer(row["answer"], space_from(row["space"]), question=row["question"])
             said, truth = as_truth(reading), row["truth"]
             counts = tally[language, row["space"]["kind"]]
             undecided = truth in ("abstain", "contradictory")
@@ -75,9 +80,11 @@ def main() -> None:
             if reading.outcome == "decided":
                 counts["decided"] += 1
                 counts["decided labelled"] += not undecided
-                counts["right"] += said == truth
+                right = is_right(said, truth)
+                counts["right"] += right
+                counts["partly"] += right and said != truth
                 if said != truth:
-                    wrong.append(line)
+                    (other if right else wrong).append(line)
             else:
                 counts["kept"] += said == truth
                 if said != truth:

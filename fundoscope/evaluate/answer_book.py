@@ -21,6 +21,8 @@ _TAKEN_FROM_VERIFY = (
     "deny", "absent", "doubt", "unknown", "aside", "except", "contrast", "sure",
     "left_eye", "right_eye", "normal_word", "quality_word",
 )  # fmt: skip
+_LATIN_WORD = re.compile(r"[a-z][a-z'-]*")
+_HAN = re.compile(r"[一-鿿]+")
 SUBJECTS = frozenset({"term", "level", "severity", "normal", "quality", "eye", "option"})
 """Kinds of words of which something is said."""
 
@@ -67,6 +69,55 @@ class Book:
                 found.append(mention)
                 end = mention.end
         return found
+
+
+@cache
+def _plain_words() -> tuple[frozenset[str], frozenset[str], int]:
+    """Return plain Latin words, plain Chinese words, and the length of the longest of those."""
+    text = (files("fundoscope.evaluate") / "answer_plain.yaml").read_text(encoding="utf-8")
+    loaded = yaml.safe_load(text)
+    chinese = frozenset(loaded["zh"].split())
+    return frozenset(loaded["en"].split()), chinese, max(map(len, chinese))
+
+
+def strange_word(text: str, mentions: Iterable[Mention], start: int, end: int) -> str:
+    """Return the first word from `start` to `end` that is no mention and not plain, or nothing."""
+    at = start
+    for mention in mentions:
+        if mention.start >= at and (word := _strange(text[at : mention.start])):
+            return word
+        at = max(at, mention.end)
+    return _strange(text[at:end])
+
+
+@lru_cache(maxsize=16_384)
+def _strange(text: str) -> str:
+    latin, chinese, longest = _plain_words()
+    for match in _LATIN_WORD.finditer(text):
+        word = match.group().strip("'-")
+        if len(word) > 1 and not _is_plain(word, latin):
+            return word
+    for match in _HAN.finditer(text):
+        run, at = match.group(), 0
+        while at < len(run):
+            length = next(
+                (
+                    n
+                    for n in range(min(longest, len(run) - at), 0, -1)
+                    if run[at : at + n] in chinese
+                ),
+                0,
+            )
+            if not length:
+                return run
+            at += length
+    return ""
+
+
+def _is_plain(word: str, plain: frozenset[str]) -> bool:
+    if word in plain:
+        return True
+    return any(word.endswith(end) and word[: -len(end)] in plain for end in ("s", "ly", "'s"))
 
 
 def _longest(text: str, at: int, phrases: list[tuple[str, tuple[Word, ...]]]) -> Mention | None:

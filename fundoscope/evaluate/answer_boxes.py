@@ -23,13 +23,14 @@ from fundoscope.evaluate.answer_spaces import (
 )
 from fundoscope.records import Box
 
-_N = r"(-?\d+(?:\.\d+)?)\s*%?"
+_N = r"(-?\d+(?:\.\d+)?)\s*(?:%|px|pixels|像素)?"
 _SEP = r"\s*[,，\s]\s*"
 _TAG = re.compile(
     r"<\|box_start\|>(.*?)<\|box_end\|>|<box>(.*?)</box>|<bbox>(.*?)</bbox>", re.DOTALL
 )
 _POINTS = re.compile(
-    rf"\(\s*{_N}{_SEP}{_N}\s*\)\s*(?:,|，|to|and|-|–|到|至|和|[,，]?\s*(?:右下角?|bottom[ -]right)\s*:?)?\s*"
+    rf"\(\s*{_N}{_SEP}{_N}\s*\)\s*"
+    r"(?:[,，]?\s*(?:and\s+)?(?:右下角?|bottom[ -]right)\s*:?|,|，|to|and|-|–|到|至|和)?\s*"
     rf"\(\s*{_N}{_SEP}{_N}\s*\)",
     re.IGNORECASE,
 )
@@ -44,10 +45,10 @@ _NAMED_SIZE = re.compile(
     + r"\W{1,4}(?:height|h|高)\W{1,4}" + _N,
     re.IGNORECASE,
 )  # fmt: skip
+_FROM, _TO = r"\s*(?:from|runs from|从|:|=|为)*\s*", r"\s*(?:-|–|to|到|至)\s*"
 _SPANS = re.compile(
-    r"\bx\s*(?:from|runs from|从|:|=|为)*\s*" + _N + r"\s*(?:px|像素)?\s*(?:-|–|to|到|至)\s*(?:x\s*=?)?\s*" + _N
-    + r"\s*(?:px|像素)?\W{0,3}(?:and)?\s*y\s*(?:from|runs from|从|:|=|为)*\s*" + _N
-    + r"\s*(?:px|像素)?\s*(?:-|–|to|到|至)\s*(?:y\s*=?)?\s*" + _N,
+    r"\bx" + _FROM + _N + _TO + r"(?:x\s*=?)?\s*" + _N
+    + r"\W{0,3}(?:and)?\s*y" + _FROM + _N + _TO + r"(?:y\s*=?)?\s*" + _N,
     re.IGNORECASE,
 )  # fmt: skip
 _PIXELS = re.compile(r"pixel|\bpx\b|px\b|像素", re.IGNORECASE)
@@ -141,9 +142,9 @@ def _convention(group: _Group, hint: BoxConvention | None, space: Boxes) -> BoxC
     if hint is not None:
         return hint
     fitting: list[BoxConvention] = []
-    if max(group.numbers) <= 1000 and all(number == int(number) for number in group.numbers):
-        if _box(group, "0-1000", space) is not None:
-            fitting.append("0-1000")
+    whole = all(number == int(number) for number in group.numbers)
+    if whole and max(group.numbers) <= 1000 and _box(group, "0-1000", space) is not None:
+        fitting.append("0-1000")
     if space.size is None or _box(group, "pixels", space) is not None:
         fitting.append("pixels")
     return fitting[0] if len(fitting) == 1 and (space.size or fitting[0] != "pixels") else None

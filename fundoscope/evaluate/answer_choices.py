@@ -67,7 +67,8 @@ def _qualities(heard: Heard, space: Quality) -> tuple[set[str], bool]:
 
 
 _SIDE_ALONE = re.compile(
-    r"\s*(?:it is |it's |the |是|为|eye: |eye side: |眼别: )*(left|right|左|右|l|r)"
+    r"\s*(?:it is |it's |the |是|为|(?:eye|eye side|laterality|side|眼别)\s*:\s*)*"
+    r"(left|right|左|右|l|r)"
     r"(?:\s*[,;]\s*not (?:the )?(?:left|right))?\s*[.。!]?\s*",
     re.IGNORECASE,
 )
@@ -230,7 +231,9 @@ def _with_letters(text: str, space: Options) -> tuple[str, bool]:
 def _chosen(text: str, match: re.Match[str]) -> bool:
     """Whether a letter that is no option stands as the choice."""
     return len(text.strip(" .。()[]")) == 1 or bool(
-        re.search(r"(?:answer is|answer:|option|choose|答案是|答案:|选)\s*\(?$", text[: match.start()])
+        re.search(
+            r"(?:answer is|answer:|option|choose|答案是|答案:|选)\s*\(?$", text[: match.start()]
+        )
     )
 
 

@@ -23,14 +23,16 @@ _NUMBER = (
     r"|[零〇一二两三四五六七])"
 )
 _NO_UNIT = (
-    r"(?![a-z\d]|\s*(?:%|percent|[-\s]?years?\b|quadrants?|haemorr|hemorr|micro|岁|个|处|期|象限|\.\d))"
+    r"(?![a-z\d]|\s*(?:%|percent|[-\s]?years?\b|quadrants?|haemorr|hemorr|micro"
+    r"|岁|个|处|期|象限|\.\d))"
 )
 _GRADE = (
     r"(?:dr |dme )?(?:grades?|levels?|stages?|category|class|score|severity|icdr|messidor|meta pm"
     r"|\bc|\br|等级|分级|级别|评级|分类|风险|严重程度)"
 )
 _MARKED = re.compile(
-    rf"{_GRADE}(?: level| grade| scale| dr| risk)?(?:\s*(?:is|of|as|:|=|为|是|属于)\s*:?)?\s*第?{_NUMBER}{_NO_UNIT}",
+    rf"{_GRADE}(?: level| grade| scale| dr| risk)?(?:\s*(?:is|of|as|:|=|为|是|属于)\s*:?)?"
+    rf"\s*第?{_NUMBER}{_NO_UNIT}",
     re.ASCII,
 )
 _COUNTED = re.compile(rf"(?<![\da-z.一二三四五六七]){_NUMBER}\s*[级类](?!别)", re.ASCII)
@@ -39,13 +41,21 @@ _OF_ALL = re.compile(r"(?<![\d.])(\d)\s*(?:/|out of|of)\s*(\d)(?![\d.])")
 _ALONE = re.compile(rf"\s*第?{_NUMBER}{_NO_UNIT}\s*(?:$|[.,;:()\n]|-\s|\s[-–]\s)")
 _VALUE = re.compile(rf"[:=]\s*{_NUMBER}{_NO_UNIT}\s*(?:$|[.,;()\n]|-\s|\s[-–]\s)")
 _RANGE = re.compile(
-    rf"{_NUMBER}\s*[级类]?\s*(?:-|–|~|to|or|and|至|到|或)\s*(?:grade |level |category )?{_NUMBER}(?!\.?\d|%)\s*[级类]?",
+    rf"{_NUMBER}\s*[级类]?\s*(?:-|–|~|to|or|and|至|到|或)\s*(?:grade |level |category )?"
+    rf"{_NUMBER}(?!\.?\d|%)\s*[级类]?",
     re.ASCII,
 )
 _BETWEEN = re.compile(r"between|介于|之间")
+_SPOKEN = re.compile(
+    r"(?:go for|go with|settle on|call it|rate it|say|\bpick|判为?|评为|定为)\s*(?:an? )?"
+    rf"{_NUMBER}{_NO_UNIT}"
+    r"(?=\s*(?:$|[.,;:()\n级类-]))",
+    re.ASCII,
+)
 _LEGEND = re.compile(
     r"(?:where|with|\bin which|其中|[,，]|的分级中)?[,\s]*\b0\s*(?:is|=|means|being|为|是|代表)"
-    r"[^;。\n]*?4\s*(?:is|=|means|being|为|是|代表)[^,;。\n]*[,;]?"
+    r"[^;。\n]*?4\s*(?:is|=|means|being|为|是|代表)[^,;。.\n]*[,;]?",
+    re.IGNORECASE,
 )
 _OTHER_SCALES = re.compile(
     r"\betdrs\b|\bairlie|\bscottish\b|\bdrss\b|[ⅠⅡⅢⅣⅤⅥiv一二三四五六\d]+\s*期"
@@ -59,6 +69,7 @@ def read_level(text: str, space: Levels) -> Reading:
     the scale's condition is absent is level 0.
     """
     scale = terms.scale(space.scale)
+    text = _LEGEND.sub(" ", text)
     heard = hear(text, book())
     low = text.lower()
     spoken, doubted = _levels_in_words(heard, space.scale)
@@ -111,7 +122,7 @@ def _is_absent(heard: Heard, scale: str) -> bool:
 def _levels_in_numbers(text: str, scale: str) -> tuple[set[int], bool, bool]:
     """Return the numbers that grade, whether another scale is named, and whether it is a range."""
     levels = terms.scale(scale).levels
-    text = _LEGEND.sub(" ", text.replace("meta-pm", "meta pm"))
+    text = text.replace("meta-pm", "meta pm")
     found: set[int] = set()
     foreign = ranged = False
     for _, sentence in sentences(text):
@@ -158,11 +169,11 @@ def _numbers(sentence: str) -> Iterator[int]:
     for match in _OF_ALL.finditer(sentence):
         yield int(match.group(1))
         sentence = sentence.replace(match.group(), " ")
-    for pattern in (_MARKED, _COUNTED, _SAID, _VALUE):
+    for pattern in (_MARKED, _COUNTED, _SAID, _VALUE, _SPOKEN):
         for match in pattern.finditer(sentence):
             yield _value(match.group(1))
-    if match := _ALONE.match(sentence):
-        yield _value(match.group(1))
+    if alone := _ALONE.match(sentence):
+        yield _value(alone.group(1))
 
 
 def _value(written: str) -> int:

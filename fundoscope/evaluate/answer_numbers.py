@@ -23,16 +23,19 @@ from fundoscope.evaluate.answer_text import sentences
 from fundoscope.records import LANGUAGES
 from fundoscope.verify.lexicon import normalised
 
-_COUNTS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-).split()
+_COUNTS = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "twenty",
+]  # fmt: skip
 _WORDS = {word: n for n, word in enumerate(_COUNTS)} | {
     word: n for n, word in enumerate("零一二三四五六七八九十")
 }
 _WORDS |= {"两": 2, "十一": 11, "十二": 12, "十三": 13, "十五": 15, "二十": 20}
 _SPELT = re.compile(
-    r"\b(" + "|".join(sorted(_COUNTS, key=len, reverse=True)) + r")\b(?! (?:of|eye|image|photograph))"
+    r"\b("
+    + "|".join(sorted(_COUNTS, key=len, reverse=True))
+    + r")\b(?! (?:of (?!them)|eye|image|photograph))"
     r"|(十[一二三五]|二十|[零两一二三四五六七八九十])(?=\s*(?:处|个|枚|微|出|硬|软)|\s*[。.]?\s*$)"
 )
 _UNIT = (
@@ -65,9 +68,11 @@ _ASIDE = re.compile(
 _NO_MEASURE = re.compile(
     r"^\s*(?:[-\s]*years?\b|\s*岁|\s*%?\s*(?:confidence|sure|certain)|\s*的?(?:置信|把握))"
 )
-_HEDGED = re.compile(r"\b(?:may|might|could|possibly|perhaps|maybe)\b|可能|也许|或许|大概是吧")
+_HEDGED = re.compile(r"\b(?:may|might|could be|possibly|perhaps|maybe)\b|可能|也许|或许|大概是吧")
 _SYNONYMS = {
-    "cdr_vertical": ("c/d ratio", "c/d", "cup/disc", "cup disc ratio", "cup/disk", "杯/盘", "杯盘比值", "c d ratio"),
+    "cdr_vertical": (
+        "c/d ratio", "c/d", "cup/disc", "cup disc ratio", "cup/disk", "c d ratio", "杯/盘", "杯盘比值",
+    ),
     "avr_knudtson": ("a/v ratio", "a/v", "动静脉比值"),
 }  # fmt: skip
 
@@ -111,7 +116,9 @@ def normalised_numbers(text: str) -> str:
 
 def _none(heard: Heard, space: Number) -> bool:
     lesion = space.quantity.removesuffix("_count")
-    denied = any(o.status == "absent" and o.word.id in (lesion, "normal_fundus") for o in heard.said)
+    denied = any(
+        o.status == "absent" and o.word.id in (lesion, "normal_fundus") for o in heard.said
+    )
     return denied or (heard.lead == ["no"] and not heard.said)
 
 

@@ -3,7 +3,8 @@
 A sentence is cut into segments at its punctuation. In a segment a cue denies or doubts what follows
 it, or what stands before it when nothing follows. A denial runs on over a list ("no A, B or C"),
 and ends at a contrast, at a semicolon, and where the next part of the sentence has a verb of its
-own ("no A, B is present").
+own ("no A, B is present"). A word in the segment that is not known to be harmless makes what is
+said there unknown: "the differential includes glaucoma" says nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fundoscope import terms
-from fundoscope.evaluate.answer_book import SUBJECTS, Book
+from fundoscope.evaluate.answer_book import SUBJECTS, Book, strange_word
 from fundoscope.evaluate.answer_text import sentences
 from fundoscope.verify.lexicon import Mention, Word, normalised
 
@@ -42,15 +43,16 @@ _ONLY_YES = re.compile(
 )
 _ONLY_NO = re.compile(
     r"\W*(?:it (?:is|does|has) not|does not|they are not|there (?:is|are) not|absent|negative"
-    r"|none(?: (?:seen|visible|present|detected|found|that i can see|whatsoever))?|i do not think so"
-    r"|not (?:present|seen|found|visible|detected|there)|false|看不到|没看到|没有看到|未见到?|未发现"
-    r"|未检出|没有发现|不存在)\W*"
+    r"|none(?: (?:seen|visible|present|detected|found|that i can see|whatsoever))?"
+    r"|i do not think so"
+    r"|not (?:present|seen|found|visible|detected|there)|false|看不到|没看到|没有看到"
+    r"|未见到?|未发现|未检出|没有发现|不存在)\W*"
 )
 _VALUE_LAST = re.compile(r"[:,]\s*(?:答案是)?(yes|no|有|没有|无|是|否)\W*$")
 _REFUSAL = re.compile(
     r"\bas an ai\b|\blanguage model\b|\bsorry\b|\bi am an ai\b|\bnot a (?:doctor|medical|physician)"
-    r"|\b(?:cannot|unable to|not able to|will not) (?:provide|diagnose|give|help|assist|view|replace"
-    r"|answer|offer|make a|interpret|identify the|draw|choose)"
+    r"|\b(?:cannot|unable to|not able to|will not) (?:provide|diagnose|give|help|assist|view"
+    r"|replace|answer|offer|make a|interpret|identify the|draw|choose)"
     r"|\b(?:consult|see an?|ask an?) (?:\w+ )?(?:ophthal|eye doctor|doctor|specialist)"
     r"|作为(?:一个|一名)?(?:ai|人工智能|语言模型)|抱歉|(?:无法|不能)(?:根据|诊断|提供|查看|代替|处理|回答|给出"
     r"|识别|画|选择|对医学)|不是医生|是ai|医疗诊断|咨询|就诊|帮不了|找专科"
@@ -59,6 +61,14 @@ _DEFINES = re.compile(
     r".{0,40}?\b(?:is|are) (?:an?|the|one of the) (?:[\w-]+ ){0,6}?"
     r"(?:complication|disease of|disorder|condition|cause|disease that)\b"
     r"|.{0,12}?是(?:一种|.{0,8}(?:并发症|常见原因|主要原因))"
+)
+_ABOUT_DEGREE = re.compile(
+    r"\b(?:grade|stage|severity|type|cause|extent|quality|level)\b|分级|程度|类型|原因|分期|级别|几级"
+)
+"""It is sure that something is there and doubts what kind."""
+_AROUND_QUALITY = re.compile(
+    r"\b(?:it|is|it's|i'd|i|d|would|call|say|rate|this|as|the|photograph|image|picture|photo|a|an)\b"
+    r"|我|认为|这|张|照片|图像|是|为|觉得"
 )
 _COUNT_LEFT_OVER = re.compile(
     r"\b(?:other than|except(?: for)?|apart from|besides) (?:one|two|three|a|an|some|few|several)\b"
@@ -74,6 +84,8 @@ class Said:
     start: int
     exception: bool = False
     """It stands behind "other than"."""
+    alternative: bool = False
+    """It is one of two between which the text does not choose."""
 
 
 @dataclass(slots=True)
@@ -106,6 +118,8 @@ class _State:
     unlikely: bool = False
     unknown: bool = False
     aside: bool = False
+    strange: bool = False
+    """A word there is not known to be harmless."""
     excepting: bool = False
     between: bool = False
     predicate: bool = False
@@ -127,20 +141,26 @@ def hear(text: str, words: Book) -> Heard:
 def _hear_sentence(text: str, offset: int, words: Book, heard: Heard, *, first: bool) -> None:
     skipped = _hear_lead(text, heard, first=first)
     items = [item for item in words.find(text) if item.start >= skipped]
-    before = len(heard.said)
+    before, unsure_before = len(heard.said), heard.unsure
     if not _DEFINES.match(text) or not items or not _opens_with_term(text, items):
         state = _State()
         chinese = any("一" <= c <= "鿿" for c in text)
         for segment in _segments(text, items, skipped):
-            _cross_border(state, segment, chinese=chinese)
+            _cross_border(state, segment, heard, chinese=chinese)
             if _REFUSAL.search(text, segment.start, segment.end):
                 continue
             _Reader(text, offset, segment, state, heard).read()
         _settle_exceptions(text, heard, before)
+        if heard.unsure and not unsure_before and not _ABOUT_DEGREE.search(text):
+            heard.said[before:] = [_doubted(one) for one in heard.said[before:]]
     if len(heard.said) == before and not skipped and not any(_is(i, "doubt") for i in items):
         last = _VALUE_LAST.search(text)
         if last:
             heard.lead.append("yes" if last.group(1) in ("yes", "有", "是") else "no")
+
+
+def _doubted(one: Said) -> Said:
+    return replace(one, status="suspected" if one.status == "present" else "unknown")
 
 
 def _opens_with_term(text: str, items: Sequence[Mention]) -> bool:
@@ -197,23 +217,26 @@ def _subject(item: Mention) -> bool:
 _VERBS = ("shown", "deny", "absent", "doubt", "modal", "unlikely", "unknown")
 
 
-def _cross_border(state: _State, segment: _Segment, *, chinese: bool) -> None:
+def _cross_border(state: _State, segment: _Segment, heard: Heard, *, chinese: bool) -> None:
     """Keep of the state what runs on into the segment."""
     own_verb = any(_is(item, kind) for item in segment.items for kind in _VERBS)
     listed = any(_is(item, "or") for item in segment.items) and not chinese
     soft = segment.border in (",", "、", "")
     subjects = [item for item in segment.items if _subject(item)]
-    runs_on = (
+    listing = (
         soft
-        and not state.closed
+        and bool(subjects)
         and (listed or not own_verb)
         and all(_is(item, "term") for item in subjects)
         and not (chinese and _is_clause(segment))
     )
-    state.deny = state.deny and runs_on
-    state.unlikely = state.unlikely and runs_on
-    state.doubt = state.unknown = state.aside = state.excepting = state.between = False
+    state.deny = state.deny and listing and not state.closed
+    for reach in ("unlikely", "doubt", "unknown", "aside", "strange"):
+        setattr(state, reach, getattr(state, reach) and listing)
+    state.excepting = state.between = False
     state.fresh_denial = False
+    if state.pending and heard.said[state.pending[-1]].word.kind not in ("term", "option"):
+        state.pending = state.pending if segment.border[:1] in (":", "-", "–", "—") else []
     dash = segment.border[:1] in ("-", "–", "—", ":")
     if not (dash or (soft and not state.predicate)):
         state.pending = []
@@ -240,6 +263,8 @@ class _Reader:
         self.state, self.heard = state, heard
         self.rest = any(_is(item, "rest") or _is(item, "other") for item in segment.items)
         self.parts = [item for item in segment.items if _is(item, "part")]
+        if any(_subject(item) for item in segment.items) and not state.strange:
+            state.strange = bool(strange_word(text, segment.items, segment.start, segment.end))
 
     def read(self) -> None:
         items = self.segment.items
@@ -297,9 +322,7 @@ class _Reader:
 
     def _deny(self, kind: str, follows: bool) -> None:
         state = self.state
-        if kind == "absent" and state.pending:
-            self._reach_back("absent")
-        elif not follows:
+        if not follows or (kind == "absent" and state.pending):
             self._reach_back("absent")
         elif state.fresh_denial:
             state.deny = not state.deny
@@ -331,8 +354,8 @@ class _Reader:
         said = self.heard.said
         for place in self.state.pending:
             one = said[place]
-            flipped = status
-            if status == "absent" and one.status == "absent":
+            flipped: Status = "unknown" if self.state.strange else status
+            if status == "absent" and one.status == "absent" and not self.state.strange:
                 flipped = "present"
             elif status == "suspected" and one.status == "absent":
                 flipped = "unknown"
@@ -346,9 +369,10 @@ class _Reader:
             return
         words = self._meant(position, item)
         status: Status = "present"
+        strange = self.state.strange and not self._is_plain_choice(item, words)
         if state.excepting:
             pass
-        elif state.unknown or state.unlikely or state.between:
+        elif state.unknown or state.unlikely or state.between or strange:
             status = "unknown"
         elif state.deny:
             status = "unknown" if state.doubt else "absent"
@@ -357,11 +381,17 @@ class _Reader:
         for word in words:
             self._note(Said(word, status, self.offset + item.start, state.excepting), position)
 
+    def _is_plain_choice(self, item: Mention, words: Sequence[Word]) -> bool:
+        """Whether it chooses whatever stands around it: a letter, or "reject"."""
+        return self.text.startswith("option", item.start) or any(
+            word.kind == "quality" and word.level for word in words
+        )
+
     def _note(self, one: Said, position: int) -> None:
         said = self.heard.said
         if one.status in ("present", "suspected") and self._is_alternative(one, position):
-            one = replace(one, status="unknown")
-            said[-1] = replace(said[-1], status="unknown")
+            one = replace(one, status="unknown", alternative=True)
+            said[-1] = replace(said[-1], status="unknown", alternative=True)
         said.append(one)
         self.state.pending.append(len(said) - 1)
 
@@ -423,9 +453,9 @@ class _Reader:
             return True
         if self.parts or any(_is(item, "term") for item in items):
             return False
-        written = self.text[self.segment.start : self.segment.end].strip(" .。!")
         item = items[position]
-        return len(written) - (item.end - item.start) <= 4
+        around = self.text[self.segment.start : item.start] + self.text[item.end : self.segment.end]
+        return not _AROUND_QUALITY.sub("", around).strip(" .。!")
 
 
 def _settle_exceptions(text: str, heard: Heard, before: int) -> None:

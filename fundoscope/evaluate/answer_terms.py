@@ -101,7 +101,7 @@ def _implied(one: Said) -> Iterator[tuple[str, Status]]:
         scale = terms.scale(one.word.id)
         if scale.present_from is not None and one.word.level >= scale.present_from:
             status: Status = one.status
-            if one.status == "unknown":
+            if one.alternative:
                 status = "present"  # "mild or moderate": it is there, whichever it is
             yield scale.term, status
             if scale.id == "dme_risk":

@@ -14,9 +14,11 @@ _THOUGHT_END = re.compile(r"\A.*</(think|thinking|reasoning)>", re.DOTALL | re.I
 _TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}")
 _FENCE = re.compile(r"```\w*\n?|`")
-_TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]*-{3}[\s:|-]*$", re.MULTILINE)
-_TABLE_ROW = re.compile(r"^\s*\|(.+?)\|\s*$", re.MULTILINE)
-_LINE_MARK = re.compile(r"^[ \t]*(?:#+[ \t]*|>[ \t]*|[-*•][ \t]+|\d{1,2}[.)、][ \t]+)+", re.MULTILINE)
+_TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t:|-]*-{3}[ \t:|-]*$", re.MULTILINE)
+_TABLE_ROW = re.compile(r"^[ \t]*\|(.+?)\|[ \t]*$", re.MULTILINE)
+_LINE_MARK = re.compile(
+    r"^[ \t]*(?:#+[ \t]*|>[ \t]*|[-*•][ \t]+|\d{1,2}[.)、][ \t]+)+", re.MULTILINE
+)
 _STRESS = re.compile(r"\*\*|__|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _QUOTES = re.compile(r"[\"“”「」『』]")
 _SHORT_FORMS = (
@@ -30,6 +32,7 @@ _STRONG = re.compile(
     r"(?:\b(?:(?:my |the )?(?:final |correct |best )*(?:answer|choice|conclusion|verdict)"
     r"|(?:final|overall) (?:grade|impression|rating|assessment|diagnosis))"
     r"(?: (?:is|would be|must be)\b\s*[:,]?|\s*:|\s*=)"
+    r"|\bi(?: would|'d|'ll| will)? answer\b:?"
     r"|\b(?:conclusion|rating)\s*\n"
     r"|^a\s*:"
     r"|(?:最终|正确|我的)?(?:答案|结论|分级结果|最终分级|总体评价)\s*(?:应该?)?\s*(?:[是为]\s*:?|:|\n)|答\s*:)",
@@ -44,6 +47,13 @@ _WEAK = re.compile(
 )
 _SENTENCE = re.compile(r"(?:[^.!?。！\n]|\.(?=\d)|(?<=\b[a-zA-Z])\.(?=[a-zA-Z]))+[.!?。！\n]*")
 _TAG_QUESTION = re.compile(r",\s*(?:right|correct|ok|isn't it|对吧|是吧|对吗)\s*\?", re.IGNORECASE)
+_TOPIC = re.compile(
+    r"(?:^|(?<=[.。!\n]))"
+    r"(\s*(?!(?:is|are|does|do|has|can|which|what|any)\b)[A-Za-z-]+(?: [A-Za-z-]+){0,3}"
+    r"|\s*[一-鿿]{2,12}(?<![吗呢]))\?(?=\s*\S)",
+    re.IGNORECASE,
+)
+"""A topic put as a question ("Glaucoma? None.")."""
 _ASKS = re.compile(r"\?\s*$|[吗呢]\s*[。.]?\s*$")
 _NOT_LABELS = {
     "confidence", "score", "probability", "reason", "reasoning", "explanation", "rationale",
@@ -103,7 +113,7 @@ def _asserted(text: str) -> str:
     """Return a text without the sentences that ask."""
     if "?" not in text and "吗" not in text and "呢" not in text:
         return text.strip()
-    text = _TAG_QUESTION.sub(".", text)
+    text = _TOPIC.sub(r"\1: ", _TAG_QUESTION.sub(".", text))
     kept = [one for _, one in sentences(text) if not _ASKS.search(one)]
     return "".join(kept).strip()
 
