@@ -167,6 +167,33 @@ def test_an_answer_ends_at_its_stop_not_at_the_limit(engine: Answering) -> None:
     assert tuple(said) == answered.answers
 
 
+def spanning_stop(engine: Answering, tokens: tuple[int, ...]) -> str:
+    """Return a stop that begins in one written token and ends in the next."""
+    pieces = [engine.tokenizer.decode([id]) for id in tokens]
+    for number in range(1, len(pieces) - 2):
+        stop = pieces[number][-1] + pieces[number + 1][0]
+        before = "".join(pieces[: number + 1])
+        if stop.isascii() and stop.strip() == stop and stop not in before:
+            return stop
+    raise AssertionError("choose another question")
+
+
+def test_tokens_of_a_stop_that_were_fed_are_taken_back(engine: Answering) -> None:
+    longer = Answering(
+        engine.sight, engine.tokenizer, engine.template, engine.preparation, most_tokens=20
+    )
+    asked = Asked(("Is it red?", "Why?", "And now?"), (PHOTOGRAPHS[1],))
+    stop = spanning_stop(engine, longer.answer([asked])[0].tokens[0])
+    stopping = with_stop(engine, stop, most_tokens=20)
+    answered = stopping.answer([MIXED[0], asked])[1]
+    _, kept, _ = stopping._ends.answer(list(answered.tokens[0]))
+    assert kept < len(answered.tokens[0]) - 1
+    assert list(answered.tokens) == alone(stopping, asked)
+    talk = stopping.talk(*asked.photographs)
+    said = ["".join(talk.ask(question)) for question in asked.questions]
+    assert tuple(said) == answered.answers
+
+
 def test_what_shares_a_token_with_the_stop_is_kept(engine: Answering) -> None:
     tokenizer = engine.tokenizer
     ids = tokenizer("Is it diabetic retinopathy? Yes.", add_special_tokens=False)["input_ids"]
