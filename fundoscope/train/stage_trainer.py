@@ -163,6 +163,9 @@ class StageTrainer(Trainer):
         safetensors.torch.save_file(state, folder / LEARNED)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self.is_fsdp_enabled:  # transformers keeps the shards beside the optimizer's
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
         model = self.accelerator.unwrap_model(model or self.model)
         state = safetensors.torch.load_file(Path(resume_from_checkpoint) / LEARNED)
         wanted = learning(model)

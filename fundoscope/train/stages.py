@@ -80,10 +80,11 @@ def train_stage(config: StageConfig, progress: Progress = lambda n: None) -> Sta
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if setup.held_out and not _is_scored(out / LOG, trainer.state.global_step):
         trainer.evaluate()
+    model = _whole_model(config, trainer)
     if not trainer.args.should_save:
         return StageRun(out, {})
     learned = sum(p.numel() for p in learning(setup.model).values())
-    _save_model(config, setup, trainer)
+    _save_model(config, setup, model)
     draw_loss(out / LOG, out / CURVE, f"loss: {out.name}")
     manifest = _manifest(config, setup, learned, time.monotonic() - started)
     with whole_file(out / MANIFEST) as stream:
@@ -288,8 +289,20 @@ def _is_scored(log: Path, step: int) -> bool:
     return any("held_out_loss" in row and row["step"] == step for row in rows_of(log))
 
 
-def _save_model(config: StageConfig, setup: Setup, trainer: StageTrainer) -> None:
-    model = trainer.accelerator.unwrap_model(trainer.model)
+def _whole_model(config: StageConfig, trainer: StageTrainer) -> Any:
+    """Return the trained model; sharded weights are put together on the first process."""
+    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+        return trainer.accelerator.unwrap_model(trainer.model)
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if not trainer.args.should_save:
+        return None
+    model = _load(config)
+    freeze(model, config.learns, (), config.lora)
+    model.load_state_dict(state)
+    return model
+
+
+def _save_model(config: StageConfig, setup: Setup, model: Any) -> None:
     folder = config.out / MODEL
     if config.lora is not None and config.lora.bits is not None:
         model = _unquantised(config, model)
