@@ -186,11 +186,12 @@ def _pairs(texts: list[str] | None) -> dict[str, str]:
 
 
 def _job(target: str | None, changes: dict[str, Any]) -> Any:
-    from fundoscope.config import make_job, read_job
+    from fundoscope.config import WITHOUT_ROOT, make_job, read_job
     from fundoscope.converse.jobs import ready_job
 
     if target is None:
-        if "source" not in changes or "root" not in changes:
+        rootless = changes.get("source") in WITHOUT_ROOT
+        if "source" not in changes or ("root" not in changes and not rootless):
             raise ConfigError(
                 "what to build is not said",
                 mend="name a job (`fundoscope jobs`), a JOB.yaml, or --source and --root",
@@ -199,7 +200,7 @@ def _job(target: str | None, changes: dict[str, Any]) -> Any:
     if target.endswith((".yaml", ".yml")):
         return read_job(Path(target), **changes)
     job = ready_job(target)
-    if "root" not in changes:
+    if "root" not in changes and job.source not in WITHOUT_ROOT:
         raise ConfigError(f"the job {target} lacks its folder", mend="give --root FOLDER")
     return make_job(**{"source": job.source, "tracks": (job.track,), **changes})
 

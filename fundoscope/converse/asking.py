@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from fundoscope.converse.facet_asking import WrongTurns, worded, words_for
+from fundoscope.converse.facet_topics import unlinked_reason
+from fundoscope.converse.facets import facets_version
 from fundoscope.converse.prompts import (
+    KNOWLEDGE,
     facts_text,
     first_messages,
     prompt_version,
@@ -67,8 +71,10 @@ class Examined:
 def prepared(manner: Manner, line: bytes, track: str, language: Language) -> Prepared:
     """Return what to ask about a record (one line of JSON)."""
     facts = _facts(line)
+    if track == KNOWLEDGE and (reason := unlinked_reason(facts)):
+        return Prepared("", "", problem=reason)
     photograph = None
-    if manner.photographs:
+    if manner.photographs and not facts.record.topic:
         if not facts.record.photograph.file:
             return Prepared("", "", problem="no photograph to send")
         try:
@@ -80,6 +86,12 @@ def prepared(manner: Manner, line: bytes, track: str, language: Language) -> Pre
             )
         except (PhotographError, OSError) as problem:
             return Prepared("", "", problem=f"the photograph cannot be sent: {problem}")
+    if track == KNOWLEDGE:
+        system, user = words_for(
+            facts, language, manner.seed,
+            structured=manner.structured, photograph=photograph is not None,
+        )  # fmt: skip
+        return Prepared(system, user, photograph)
     system, user = first_messages(
         facts_text(facts.record, language, facts),
         track,
@@ -114,14 +126,26 @@ def examined(
         language=language,
         turns=turns,
         engine=manner.engine,
-        prompt_version=prompt_version(track, language, manner.source),
+        prompt_version=asked_version(track, language, manner.source),
         seed=manner.seed,
         model=manner.model,
     )
-    verdict = judge(conversation, facts.record, facts)
+    if track == KNOWLEDGE:
+        try:
+            conversation, verdict = worded(turns, facts, language, manner.seed, conversation)
+        except WrongTurns as problem:
+            return _unreadable(str(problem), raw, language)
+    else:
+        verdict = judge(conversation, facts.record, facts)
     if verdict.kept:
         return Examined(settled(conversation, verdict))
     return Examined(settled(conversation, verdict), repair_message(_faults(verdict), language))
+
+
+def asked_version(track: str, language: Language, source: str) -> str:
+    """Return what decides the words of a request; for knowledge, its plan and facts too."""
+    version = prompt_version(track, language, source)
+    return f"{version}.{facets_version()}" if track == KNOWLEDGE else version
 
 
 def _unreadable(reason: str, raw: str, language: Language) -> Examined:

@@ -112,8 +112,9 @@ def build(
 
 def _check_tracks(job: Job) -> None:
     for track in job.tracks:
-        if track not in tracks():
-            raise ConfigError(f"no track {track!r}", mend=nearest(track, tracks()))
+        known = [*tracks(), KNOWLEDGE]
+        if track not in known:
+            raise ConfigError(f"no track {track!r}", mend=nearest(track, known))
         if job.source in WITHOUT_ROOT and track != KNOWLEDGE:
             raise ConfigError(
                 f"the source {job.source} has no photographs to speak of, track {track!r} does",

@@ -110,8 +110,8 @@ def register_track(
 
 
 def tracks() -> list[str]:
-    """Return the tracks that the composer knows."""
-    return sorted(_TRACKS)
+    """Return the tracks that say what the record does and nothing else."""
+    return sorted(_TRACKS.keys() - _VERSIONS.keys())
 
 
 @cache

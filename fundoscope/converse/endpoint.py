@@ -18,10 +18,16 @@ from pathlib import Path
 from fundoscope.asked import Answer, Request
 from fundoscope.config import Endpoint, Job
 from fundoscope.converse.asker import Asker, GaveUp
-from fundoscope.converse.asking import Examined, Manner, Prepared, examined, prepared
+from fundoscope.converse.asking import (
+    Examined,
+    Manner,
+    Prepared,
+    asked_version,
+    examined,
+    prepared,
+)
 from fundoscope.converse.chat_client import Refused, Stop, base_url
 from fundoscope.converse.money import OutOfBudget, Purse, price_of
-from fundoscope.converse.prompts import prompt_version
 from fundoscope.converse.request_bodies import Message, body_of, first_turns, sent_back
 from fundoscope.converse.sent_photographs import FOLDER
 from fundoscope.converse.side_work import SideWork
@@ -78,7 +84,7 @@ def endpoint_of(job: Job) -> Endpoint:
 def asks_by(job: Job, track: str, language: Language) -> str:
     """Return what, besides the record, decides a request: prompt, model, temperature, ..."""
     deciding = json.dumps(endpoint_of(job).deciding(), sort_keys=True, ensure_ascii=False)
-    return f"{prompt_version(track, language, job.source)}|{deciding}"
+    return f"{asked_version(track, language, job.source)}|{deciding}"
 
 
 def manner_of(job: Job, run: Path) -> Manner:
@@ -138,6 +144,7 @@ class _Conversing:
         self.tally, self.progress, self.told_at = ledger.tally(), progress, 0.0
         self.made = 0
         self.end: Stop | OutOfBudget | None = None
+        self.commit: asyncio.Future[None] | None = None
 
     async def all(self, items: Iterator[Item], processes: int) -> Made:
         places = self.asker.window.most
@@ -197,7 +204,7 @@ class _Conversing:
         for number in count():
             request = item.request(number)
             try:
-                raw, cut = (
+                row, raw, cut = (
                     earlier[number]
                     if number < len(earlier)
                     else await self._asked(request, messages, words.photograph)
@@ -211,7 +218,7 @@ class _Conversing:
             found: Examined = await self.side.do(
                 examined, self.manner, item.line, item.track, item.language, raw, cut
             )
-            self.ledger.asked.judge(request, found.end.reason, found.end.judged)
+            self.ledger.asked.judge(row, found.end.reason, found.end.judged)
             if found.end.kept or number >= self.endpoint.repairs:
                 end = found.end if found.end.kept else replace(found.end, raw=raw)
                 self._settle(item, end, item.hash)
@@ -220,16 +227,16 @@ class _Conversing:
 
     async def _asked(
         self, request: Request, messages: list[Message], photograph: Path | None
-    ) -> tuple[str, bool]:
-        """Return an answer and whether it was cut; the ledger has it when this returns."""
-        self.ledger.asked.ask(request)
+    ) -> tuple[int, str, bool]:
+        """Return (row, answer, whether it was cut); the ledger has it when this returns."""
+        row = self.ledger.asked.ask(request)
         body = body_of(self.endpoint, messages, photograph, self.url)
         words_bytes = len(body) - (photograph.stat().st_size * 4 // 3 if photograph else 0)
         name = f"{request.hash.hex()}-{request.round}"
         paid = await self.asker.ask(body, words_bytes, name)
         done, cut = paid.completion, paid.completion.finish == "length"
         self.ledger.asked.answer(
-            request,
+            row,
             Answer(
                 done.text,
                 done.model or self.endpoint.model,
@@ -240,8 +247,22 @@ class _Conversing:
                 cut,
             ),
         )
+        await self._committed()
+        return row, done.text, cut
+
+    async def _committed(self) -> None:
+        """Return when all so far survives a kill; what comes in together is committed together."""
+        if self.commit is None:
+            loop = asyncio.get_running_loop()
+            self.commit = loop.create_future()
+            loop.call_soon(self._commit)
+        await self.commit
+
+    def _commit(self) -> None:
+        assert self.commit is not None
         self.ledger.commit()
-        return done.text, cut
+        self.commit.set_result(None)
+        self.commit = None
 
     def _settle(self, item: Item, end: Settled, known_by: bytes) -> None:
         self.ledger.settle(item.row, item.track, item.language, known_by, end)

@@ -9,8 +9,9 @@ from fundoscope.config import Job
 from fundoscope.converse.build import records_of
 from fundoscope.converse.composer import compose
 from fundoscope.converse.endpoint import endpoint_of
+from fundoscope.converse.facet_asking import words_for
 from fundoscope.converse.money import about_tokens, picture_tokens, price_of, prices_as_of
-from fundoscope.converse.prompts import facts_text, first_messages
+from fundoscope.converse.prompts import KNOWLEDGE, facts_text, first_messages
 from fundoscope.errors import ConfigError
 from fundoscope.records import Language, Record
 from fundoscope.verify.check import Facts
@@ -89,6 +90,12 @@ def _sampled(job: Job) -> tuple[int, list[Record]]:
 
 def _tokens_in(job: Job, record: Record, track: str, language: Language) -> int:
     endpoint = endpoint_of(job)
+    if track == KNOWLEDGE:
+        system, user = words_for(
+            Facts.of(record), language, job.seed,
+            structured=endpoint.structured, photograph=endpoint.photograph,
+        )  # fmt: skip
+        return about_tokens(system) + about_tokens(user)
     facts = facts_text(record, language, Facts.of(record))
     system, user = first_messages(
         facts, track, language, job.source,

@@ -79,8 +79,12 @@ class Planned:
     @property
     def ids(self) -> tuple[str, ...]:
         """Ids of the facts that the turn rests on."""
-        known = (*self.facts, self.stated) if self.stated else self.facts
-        return tuple(fact.id for fact in known)
+        return tuple(fact.id for fact in self.given)
+
+    @property
+    def given(self) -> tuple[Fact, ...]:
+        """Facts that the turn rests on: those told, and one that the question states."""
+        return (*self.facts, self.stated) if self.stated else self.facts
 
     def turn(self, answer: str, language: Language) -> Turn:
         """Return the turn whose facts were worded as `answer`."""

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import yaml
 
+from fundoscope.config import WITHOUT_ROOT
 from fundoscope.errors import ConfigError, nearest
 
 TRACKS = ("instruction", "alignment")
@@ -31,8 +32,8 @@ class ReadyJob:
             f"# expects: {self.layout}\n"
             f"# licence: {self.licence}\n"
             f"source: {self.source}\n"
-            "root: PATH/TO/THE/SET\n"
-            "# labels: [FILE, ...]        label files outside root, or with other names\n"
+            + ("" if self.source in WITHOUT_ROOT else "root: PATH/TO/THE/SET\n")
+            + "# labels: [FILE, ...]        label files outside root, or with other names\n"
             "# photographs: FOLDER        when the photographs are not under root\n"
             "# features: [FILE, ...]      AutoMorph or RBAD tables; SPLIT=FILE where ids restart\n"
             "# columns: {image: filename} a user's table: our name -> the file's\n"
@@ -50,7 +51,7 @@ def ready_jobs() -> dict[str, ReadyJob]:
     file = files("fundoscope") / "converse" / "jobs.yaml"
     found = {}
     for source, about in yaml.safe_load(file.read_text(encoding="utf-8")).items():
-        for track in TRACKS:
+        for track in about.pop("tracks", TRACKS):
             name = f"{source}-{track}"
             found[name] = ReadyJob(name, source, track, **about)
     return found

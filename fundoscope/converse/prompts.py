@@ -7,7 +7,8 @@ The words stand in `prompts/`: a template for each track, language and occasion,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
 from importlib.resources import files
@@ -27,6 +28,8 @@ VERSION = 1
 LEAST_NAME = 5
 """Characters from which a name with a digit in it, such as `IM_0012`, can only be a name."""
 TRACKS = ("instruction", "alignment")
+"""Tracks whose prompt holds the facts of a record; that of knowledge holds others."""
+KNOWLEDGE = "knowledge"
 LABEL_SPACES = "label_spaces.yaml"
 OTHER_SOURCE = "other"
 """Label space of a source that is not ours: what its facts list, and nothing more."""
@@ -83,6 +86,28 @@ def first_messages(
     return system, _block(template, "user", facts=record_facts)
 
 
+@dataclass(frozen=True, slots=True)
+class AskedOf:
+    """A question to be answered from facts of its own."""
+
+    question: str
+    audience: str
+    """Who asks, in the language of the prompt."""
+    facts: tuple[str, ...]
+    before: str = ""
+    """What is said already, before the answer."""
+    as_list: bool = False
+
+
+def knowledge_messages(
+    turns: Sequence[AskedOf], language: Language, *, structured: bool, photograph: bool
+) -> tuple[str, str]:
+    """Return the system message and the user message that ask to word facts, each marked."""
+    template = _template(f"{KNOWLEDGE}.{language}.j2")
+    system = _block(template, "system", structured=structured, photograph=photograph)
+    return system, _block(template, "user", turns=turns)
+
+
 def facts_text(record: Record, language: Language, facts: Facts | None = None) -> str:
     """Return the facts of a record for a prompt: a title, one fact a line, a closing line.
 
@@ -125,6 +150,10 @@ def reread_message(reason: str, language: Language) -> str:
 def prompt_version(track: str, language: Language, source: str) -> str:
     """Return what decides the words of a prompt: our version and a hash over its files."""
     digest = blake2b(digest_size=6)
+    if track == KNOWLEDGE:
+        for occasion in (KNOWLEDGE, "repair", "reread"):
+            digest.update(_data(f"{occasion}.{language}.j2").encode() + b"\0")
+        return f"prompt-{VERSION}.{digest.hexdigest()}"
     for name in (_named(track, language), f"repair.{language}.j2", f"reread.{language}.j2"):
         digest.update(_data(name).encode() + b"\0")
     digest.update(label_space(source, language).encode())
