@@ -6,7 +6,7 @@
 line, `truth :: style :: text`, where «a¦b» is one of a and b. At most four answers are drawn from a
 frame, none twice. All answers of a frame fall into the same half, by a hash of the frame's id: what
 is set aside was written on its own, not made from a frame that rules were written against. The
-frames of `later_{en,zh}.txt` were written after the rules, to break them: the half `later`.
+frames of `later_{en,zh}.txt` were written after the rules, to break them, and mended against: `later`. Those of `last_{en,zh}.txt` came after that: `last`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def answers(language: str) -> Iterator[dict[str, Any]]:
                 seen.add(key)
                 yield {
                     "id": f"{frame}.{index}",
-                    "split": "later" if later else half(frame),
+                    "split": later or half(frame),
                     "space": space,
                     "question": questions[(number + index) % len(questions)],
                     "answer": answer,
@@ -56,10 +56,10 @@ def answers(language: str) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _lines(language: str) -> Iterator[tuple[bool, str]]:
-    for name in ("frames", "later"):
+def _lines(language: str) -> Iterator[tuple[str, str]]:
+    for name in ("frames", "later", "last"):
         text = (HOME / f"{name}_{language}.txt").read_text(encoding="utf-8")
-        yield from ((name == "later", line) for line in text.splitlines())
+        yield from ((name if name != "frames" else "", line) for line in text.splitlines())
 
 
 def drawn(text: str, frame: str) -> list[str]:

@@ -70,6 +70,7 @@ _AROUND_QUALITY = re.compile(
     r"\b(?:it|is|it's|i'd|i|d|would|call|say|rate|this|as|the|photograph|image|picture|photo|a|an)\b"
     r"|我|认为|这|张|照片|图像|是|为|觉得"
 )
+_NONE_OF = re.compile(r"(?:^|[^\d.])0\s*(?:处|个)?\s*$")
 _COUNT_LEFT_OVER = re.compile(
     r"\b(?:other than|except(?: for)?|apart from|besides) (?:one|two|three|a|an|some|few|several)\b"
 )
@@ -378,6 +379,8 @@ class _Reader:
             status = "unknown" if state.doubt else "absent"
         elif state.doubt:
             status = "suspected"
+        elif _NONE_OF.search(self.text, 0, item.start):
+            status = "absent"  # "0 haemorrhages"
         for word in words:
             self._note(Said(word, status, self.offset + item.start, state.excepting), position)
 
