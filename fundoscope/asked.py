@@ -57,41 +57,43 @@ class Asked:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def ask(self, request: Request, *, batch: str = "") -> None:
-        """Note that a request goes out, alone or in a batch file."""
-        self._db.execute(
+    def ask(self, request: Request, *, batch: str = "") -> int:
+        """Note that a request goes out, alone or in a batch file; return its row."""
+        row = self._db.execute(
             "INSERT OR REPLACE INTO asked (record, track, language, hash, round, state, batch)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*request, "packed" if batch else "asked", batch),
-        )
+        ).lastrowid
+        assert row is not None
+        return row
 
-    def answer(self, request: Request, answer: Answer) -> None:
-        """Keep an answer."""
+    def answer(self, row: int, answer: Answer) -> None:
+        """Keep the answer to the request in a row."""
         self._db.execute(
             "UPDATE asked SET state = 'answered', raw = ?, model = ?, prompt_tokens = ?,"
-            f" completion_tokens = ?, cost_usd = ?, attempts = ?, cut = ? WHERE {_KEY}",
+            " completion_tokens = ?, cost_usd = ?, attempts = ?, cut = ? WHERE rowid = ?",
             (answer.raw, answer.model, answer.prompt_tokens, answer.completion_tokens,
-             answer.cost_usd, answer.attempts, answer.cut, *request),
+             answer.cost_usd, answer.attempts, answer.cut, row),
         )  # fmt: skip
 
-    def judge(self, request: Request, problem: str, judged: str) -> None:
+    def judge(self, row: int, problem: str, judged: str) -> None:
         """Keep what was found of an answer: what is wrong with it, and its claims by aspect."""
         self._db.execute(
-            f"UPDATE asked SET problem = ?, judged = ? WHERE {_KEY}", (problem, judged, *request)
+            "UPDATE asked SET problem = ?, judged = ? WHERE rowid = ?", (problem, judged, row)
         )
 
-    def forget(self, request: Request) -> None:
+    def forget(self, row: int) -> None:
         """Take back a request that was never answered, so that it is asked again."""
-        self._db.execute(f"DELETE FROM asked WHERE {_KEY} AND state <> 'answered'", request)
+        self._db.execute("DELETE FROM asked WHERE rowid = ? AND state <> 'answered'", (row,))
 
-    def answers(self, request: Request) -> list[tuple[str, bool]]:
-        """Return (answer as it came, whether it was cut) of every round so far."""
+    def answers(self, request: Request) -> list[tuple[int, str, bool]]:
+        """Return (row, answer as it came, whether it was cut) of every round so far."""
         rows = self._db.execute(
-            "SELECT raw, cut FROM asked WHERE record = ? AND track = ? AND language = ?"
+            "SELECT rowid, raw, cut FROM asked WHERE record = ? AND track = ? AND language = ?"
             " AND hash = ? AND state = 'answered' ORDER BY round",
             request[:4],
         )
-        return [(raw, bool(cut)) for raw, cut in rows]
+        return [(row, raw, bool(cut)) for row, raw, cut in rows]
 
     def batch_of(self, request: Request) -> str:
         """Return the batch file in which a request waits, or nothing."""
@@ -111,14 +113,14 @@ class Asked:
         (n,) = self._db.execute("SELECT count(*) FROM asked WHERE state = 'packed'").fetchone()
         return int(n)
 
-    def find(self, record: int, hash_: bytes, number: int) -> tuple[Request, str] | None:
-        """Return a request and its state, by what stands in the name that a batch file gives it."""
-        row = self._db.execute(
-            "SELECT record, track, language, hash, round, state FROM asked"
+    def find(self, record: int, hash_: bytes, number: int) -> tuple[int, Request, str] | None:
+        """Return (row, request, state) by what stands in the name that a batch file gives it."""
+        found = self._db.execute(
+            "SELECT rowid, record, track, language, hash, round, state FROM asked"
             " WHERE record = ? AND hash = ? AND round = ?",
             (record, hash_, number),
         ).fetchone()
-        return (Request(*row[:5]), row[5]) if row else None
+        return (found[0], Request(*found[1:6]), found[6]) if found else None
 
     def spent(self) -> Spent:
         """Return what all answers so far cost, those to earlier jobs in the run included."""

@@ -36,6 +36,9 @@ FILE_NAME = "ledger.sqlite"
 FORMAT = 2
 """Raised when the tables change; a ledger of another format is refused."""
 
+WAL_PAGES = 8000
+"""Pages (32 MB) that are gathered before they are moved into place, which waits for the disk."""
+
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE records (
@@ -58,7 +61,7 @@ CREATE TABLE asked (
     cost_usd REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
     cut INTEGER NOT NULL DEFAULT 0, judged TEXT NOT NULL DEFAULT '{}',
     batch TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (record, track, language, hash, round)) WITHOUT ROWID;
+    PRIMARY KEY (record, track, language, hash, round));
 CREATE TABLE looks (
     file TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
     look TEXT NOT NULL) WITHOUT ROWID;
@@ -132,6 +135,7 @@ class Ledger:
         self._db = sqlite3.connect(file, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL" if write else "PRAGMA query_only = ON")
         self._db.execute("PRAGMA synchronous = NORMAL")  # WAL keeps commits whole on kill -9
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         self._pass = self._ordinal = 0
         self._open(write)
         self.asked = Asked(self._db)

@@ -24,11 +24,11 @@ def process_pool(processes: int) -> ProcessPoolExecutor:
     """Return processes that work for this one and end with it, even when it is killed."""
     # spawned, not forked: a fork of a process with threads (a progress bar's, BLAS') can hang
     return ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_end_with_parent
+        processes, mp_context=get_context("spawn"), initializer=end_with_parent
     )
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Watch the process that asked for this one: a killed one cannot say goodbye."""
     parent = parent_process()
     assert parent is not None

@@ -151,10 +151,10 @@ class _Packing:
         self.requests.append(request)
 
     def _messages(
-        self, item: Item, words: Prepared, earlier: list[tuple[str, bool]]
+        self, item: Item, words: Prepared, earlier: list[tuple[int, str, bool]]
     ) -> list[Message]:
         messages = first_turns(words)
-        for raw, cut in earlier:
+        for _, raw, cut in earlier:
             found = examined(self.manner, item.line, item.track, item.language, raw, cut)
             messages = sent_back(messages, raw, found.tell)
         return messages
@@ -251,27 +251,27 @@ class _Unpacking:
         found = self.ledger.asked.find(*named) if named else None
         if found is None:
             return Unpacked(strange=1)
-        request, state = found
+        row, request, state = found
         if state == "answered":
             return Unpacked(known=1)
         try:
-            return self._answered(request, _completion_in(told))
+            return self._answered(row, request, _completion_in(told))
         except Refused as problem:  # it will be, however often it is asked
             self._settle(request, Settled(False, f"refused: {problem}"))
             return Unpacked(rejected=1)
         except (Later, Stop):
-            self.ledger.asked.forget(request)
+            self.ledger.asked.forget(row)
             return Unpacked(failed=1)
 
     def _settle(self, request: Request, end: Settled) -> None:
         self.ledger.settle(request.record, request.track, request.language, request.hash, end)
 
-    def _answered(self, request: Request, done: Completion) -> Unpacked:
+    def _answered(self, row: int, request: Request, done: Completion) -> Unpacked:
         cut = done.finish == "length"
         cost = self.price.of(done.prompt_tokens, done.completion_tokens)
         model = done.model or self.endpoint.model
         self.ledger.asked.answer(
-            request,
+            row,
             Answer(done.text, model, done.prompt_tokens, done.completion_tokens, cost, 1, cut),
         )
         line = self.ledger.line_of(request.record)
@@ -279,7 +279,7 @@ class _Unpacking:
             return Unpacked(strange=1)  # the source no longer holds the record
         language: Any = request.language
         found = examined(self.manner, line, request.track, language, done.text, cut)
-        self.ledger.asked.judge(request, found.end.reason, found.end.judged)
+        self.ledger.asked.judge(row, found.end.reason, found.end.judged)
         if not found.end.kept and request.round < self.endpoint.repairs:
             return Unpacked(to_repair=1)
         end = found.end if found.end.kept else replace(found.end, raw=done.text)

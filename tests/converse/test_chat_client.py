@@ -17,6 +17,7 @@ from fundoscope.converse.chat_client import (
     completions_url,
     key_of,
     limit_field,
+    proxy_for,
     seconds_of,
     trouble,
 )
@@ -133,3 +134,17 @@ def test_the_key_is_in_the_environment_or_a_file(
     assert key_of(Endpoint(model="m", key_env="MY_KEY", base_url="http://localhost/v1")) == ""
     with pytest.raises(ConfigError, match="cannot be read"):
         key_of(Endpoint(model="m", key_file=tmp_path / "gone"))
+
+
+def test_the_environments_proxy_is_used_and_what_it_leaves_out_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    assert proxy_for("https://api.openai.com/v1") is None
+    monkeypatch.setenv("https_proxy", "http://gate:3128")
+    monkeypatch.setenv("no_proxy", "localhost,.ward.example")
+    assert proxy_for("https://api.openai.com/v1") == "http://gate:3128"
+    assert proxy_for("https://llm.ward.example/v1") is None
+    assert proxy_for("http://localhost:8000/v1") is None
