@@ -246,6 +246,8 @@ def main() -> None:
     )
     of_peers.add_argument("--only", nargs="*", default=[], help="names of peers; default all")
     options = parser.parse_args()
+    # so that a benchmark that is ended ends what it started, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     options.run(options)
 
 
