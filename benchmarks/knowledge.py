@@ -16,6 +16,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -84,29 +85,25 @@ def _print_variety(said: Sequence[tuple[Record, Conversation]], language: Langua
     questions = [question for many in asked.values() for question in many]
     different = {answer for many in answers.values() for answer in many}
     print(f"refused by the check: {refused} of {len(said)}")
-    print(f"(condition, facet) with at least {ENOUGH_FACTS} facts: {len(full)}; of them with at "
-          f"least {ENOUGH_ANSWERS} different choices and orders of facts: {len(full) - len(low)}")  # fmt: skip
+    print(f"(condition, facet) with at least {ENOUGH_FACTS} facts: {len(full)}")
+    print(f"  with {ENOUGH_ANSWERS} or more different choices of facts: {len(full) - len(low)}")
+    short = [cell for cell in full if len(answers[cell]) < ENOUGH_ANSWERS]
+    print(f"  with {ENOUGH_ANSWERS} or more different answers: {len(full) - len(short)}", short)
     print("  below:", ", ".join(f"{c}/{f} {len(orders[c, f])}" for c, f in low) or "none")
-    counts = sorted(len(orders[cell]) for cell in full)
-    print(
-        f"  choices per such cell: least {counts[0]}, median {counts[len(counts) // 2]}, most {counts[-1]}"
-    )
-    texts = sorted(len(answers[cell]) for cell in full)
-    print(
-        f"  texts per such cell: least {texts[0]}, median {texts[len(texts) // 2]}, most {texts[-1]}"
-    )
+    for what, kept in (("choices", orders), ("answers", answers)):
+        n = sorted(len(kept[cell]) for cell in full)
+        print(f"  {what} in each: least {n[0]}, median {n[len(n) // 2]}, most {n[-1]}")
     few = Counter(count for count in facts.values() if count < ENOUGH_FACTS)
     print(f"  cells with fewer facts: {dict(sorted(few.items()))} (facts: cells)")
     shared = [answer for answer, of in of_answer.items() if len(of) > 1]
     print(f"answers shared by two conditions: {len(shared)}")
-    print(f"questions {len(questions)}, different {len(set(questions))}; different answers "
-          f"{len(different)}; questions to different answers {len(questions) / len(different):.2f}")  # fmt: skip
+    print(f"questions {len(questions)}, different {len(set(questions))}")
+    ratio = len(questions) / len(different)
+    print(f"different answers {len(different)}; questions to each {ratio:.2f}")
     worst = max((len(asked[cell]) / len(answers[cell]), cell) for cell in full)
     print(f"  largest ratio of a cell with enough facts: {worst[0]:.2f} {worst[1]}")
     seen = {fact.id for fact in known.facts if fact.status == "seen"}
-    print(
-        f"facts used: {len(used.keys() & seen)} of {len(seen)} ({100 * len(used.keys() & seen) / len(seen):.1f} %)"
-    )
+    print(f"facts used: {len(used.keys() & seen)} of {len(seen)}")
     print(f"unverified facts used: {len(used.keys() - seen)}")
 
 
@@ -135,8 +132,7 @@ def _print_spoilt(said: Sequence[tuple[Record, Conversation]], language: Languag
             caught += not got
             if got:
                 missed.append(sentence)
-        print(f"spoilt, {name}: caught {exact} of {tried} word for word, {caught} of {tried} as marked paraphrases"
-              f" ({100 * caught / max(1, tried):.1f} %)")  # fmt: skip
+        print(f"spoilt, {name}: of {tried} caught {exact} word for word, {caught} as paraphrases")
         for sentence in missed[:3]:
             print("    missed:", sentence)
 
@@ -151,7 +147,7 @@ def _kept(
 
 def _other_number(fact: Fact, language: Language, rng: random.Random) -> str:
     text = fact.text(language)
-    found = [m for m in re.finditer(r"(?<![A-Za-z\d.-])\d+(?:\.\d+)?(?![A-Za-z\d])", text)]
+    found = list(re.finditer(r"(?<![A-Za-z\d.-])\d+(?:\.\d+)?(?![A-Za-z\d])", text))
     if not found:
         return ""
     one = rng.choice(found)
@@ -160,10 +156,18 @@ def _other_number(fact: Fact, language: Language, rng: random.Random) -> str:
     return text[: one.start()] + f"{new:g}" + text[one.end() :]
 
 
-_FLIPS = {
-    "en": ((r"\b(is|are|can|may|was|were|has|does) ", r"\1 not "), (r"\b(do|is|are|can|does|did|was|were) not ", r"\1 ")),
-    "zh": ((r"(可|能|会|是|有|应)(?!能|否|不)", r"不\1"), (r"不(可|能|会|是|应|宜|常)", r"\1"), (r"未见", "可见"), (r"无(?!论)", "有")),
-}  # fmt: skip
+_FLIPS: Mapping[Language, Sequence[tuple[str, str]]] = {
+    "en": (
+        (r"\b(is|are|can|may|was|were|has|does) ", r"\1 not "),
+        (r"\b(do|is|are|can|does|did|was|were) not ", r"\1 "),
+    ),
+    "zh": (
+        (r"(可|能|会|是|有|应)(?!能|否|不)", r"不\1"),
+        (r"不(可|能|会|是|应|宜|常)", r"\1"),
+        (r"未见", "可见"),
+        (r"无(?!论)", "有"),
+    ),
+}
 
 
 def _denial(fact: Fact, language: Language, rng: random.Random) -> str:
@@ -225,7 +229,7 @@ def _print_paraphrases(language: Language) -> None:
         return
     kept, lost = 0, []
     for entry in yaml.safe_load(PARAPHRASES.read_text(encoding="utf-8"))[language]:
-        facts = [known[id] for id in entry["facts"]]
+        facts = [replace(known[one["id"]], **{language: one["text"]}) for one in entry["facts"]]
         record = topic_record(facts[0].condition, 1)
         if _kept(record, "?", entry["said"], facts, "marked", language):
             kept += 1

@@ -37,6 +37,7 @@ def write_run_files(run: Path) -> dict[str, int]:
                 (
                     _line({"key": r.key, "language": lang, "text": description(r, lang)})
                     for r in ledger.records()
+                    if not r.topic  # there is no photograph to describe
                     for lang in languages
                 ),
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,7 +13,8 @@ from fundoscope.export.dialogue_repairs import as_llava
 from fundoscope.export.dialogue_rows import FileRow, dialogue_rows
 from fundoscope.ledger import FILE_NAME, Ledger
 from fundoscope.records import Conversation, Language, Record, Turn, record_from_json
-from fundoscope.verify.check import Facts, judge
+from fundoscope.verify.check import Facts
+from fundoscope.verify.knowledge import judge_said
 from fundoscope.verify.style import IMAGE
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -67,7 +68,7 @@ def verify_dialogues(file: Path, against: Path) -> VerifyReport:
         if record is None:
             without_record += 1
             continue
-        verdict = judge(_conversation(said, record), record, Facts.of(record))
+        verdict = judge_said(_conversation(said, record), record, Facts.of(record), "traced")
         for one in verdict.judged:
             mine = by_aspect.setdefault(one.claim.statement.aspect, {})
             mine[one.judgement] = mine.get(one.judgement, 0) + 1
@@ -121,9 +122,16 @@ def _conversation(said: dict[str, Any], record: Record) -> Conversation:
     messages[0] = _without_image(messages[0])
     turns = tuple(Turn(q, a) for q, a in zip(messages[::2], messages[1::2], strict=False))
     provenance = said.get("provenance") or {}
+    facts = provenance.get("facts") or said.get("facts") or []
+    if facts and len(facts) == len(turns):
+        turns = tuple(replace(t, facts=tuple(f)) for t, f in zip(turns, facts, strict=True))
     text = "".join(messages)
     language: Language = "zh" if _CHINESE.search(text) else "en"
-    track = provenance.get("track") or ("alignment" if len(turns) == 1 else "instruction")
+    track = (
+        provenance.get("track")
+        or said.get("track")
+        or ("alignment" if len(turns) == 1 else "instruction")
+    )
     return Conversation(record.key, track, language, turns, "elsewhere", "", 0)
 
 

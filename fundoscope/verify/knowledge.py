@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
@@ -48,7 +48,7 @@ How = Literal["exact", "marked", "traced"]
 """`exact`: facts stand in their own words; `marked`: a paraphrase cites its facts; `traced`: it
 did, but its marks were taken away, and any one of the turn's facts may carry it."""
 
-LEAST_SHARED = 0.3
+LEAST_SHARED: Mapping[Language, float] = {"en": 0.3, "zh": 0.2}
 """Share of a paraphrase's content words that its facts must hold, else it is about others."""
 _MARK = re.compile(
     r"\[\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*\]|［\s*(\d{1,2})\s*］|【\s*(\d{1,2})\s*】"
@@ -245,10 +245,10 @@ def _beyond(core: str, facts: Sequence[Fact], language: Language) -> tuple[Judge
     """Return what a sentence says that its facts do not; None where it stays within them."""
     said = read_sentence(core, language)
     read = [read_sentence(fact.text(language), language) for fact in facts]
-    for check in (_other_words, _other_numbers, _turned_round, _stronger, _elsewhere):
+    for check in (_other_words, _other_numbers, _turned_round, _stronger):
         if problem := check(said, read, facts):
             return problem
-    return None
+    return _elsewhere(said, read, facts, LEAST_SHARED[language])
 
 
 _Problem = tuple[Judgement, str] | None
@@ -298,8 +298,9 @@ def _turned_round(said: Reading, read: Sequence[Reading], facts: Sequence[Fact])
         return "contradicted", "it denies, and its fact does not"
     asserted = frozenset().union(*(one.asserted for one in read))
     denied_ = frozenset().union(*(one.denied for one in read))
+    named = frozenset().union(*(_name_words(fact.condition) for fact in facts))
     for words, denies in said.clauses:
-        shared = words & (asserted | denied_)
+        shared = words & (asserted | denied_) - named  # it may be named in any clause
         turned = shared - denied_ if denies else shared - asserted
         if len(turned) * 2 > len(shared):
             return "contradicted", "what its fact asserts and denies is turned round"
@@ -319,10 +320,12 @@ def _stronger(said: Reading, read: Sequence[Reading], facts: Sequence[Fact]) -> 
     return None
 
 
-def _elsewhere(said: Reading, read: Sequence[Reading], facts: Sequence[Fact]) -> _Problem:
+def _elsewhere(
+    said: Reading, read: Sequence[Reading], facts: Sequence[Fact], least: float
+) -> _Problem:
     words = frozenset().union(*(one.words for one in read))
     own = said.words - _name_words(facts[0].condition)  # these it shares with every other fact
-    if own and len(own & words) < LEAST_SHARED * len(own):
+    if own and len(own & words) < least * len(own):
         return "unsupported", "it shares too few words with the fact that it cites"
     return None
 

@@ -45,8 +45,11 @@ _SPELT_ZH = re.compile(
 )
 _LETTERS = re.compile(r"[a-z][a-z-]*[a-z]")
 _CLAUSES = re.compile(
-    r"[,;:，；：、()（）]|\b(?:but|and|or|which|that|while|whereas|although|because|since|so|until)\b|但|而|并|且|因为|所以"
+    r"[,;:，；：()（）]|\b(?:but|which|that|while|whereas|although|because|since|so|until)\b"
+    r"|\b(?:and|or)\b(?=\s+(?:no|not|without|never|is|are|was|were|can|may|does|has|have)\b)"
+    r"|但|而|并|且|因为|所以"
 )
+"""Where a denial ends. One before "A or B" reaches both; "and no B" begins anew."""
 _STOP_WORDS = """this that these those with from have been were which when where there their they
 then than into over under about also more most some such only very much many other others another
 each what while being because between through during after before often usually typically people
