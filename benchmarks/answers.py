@@ -3,7 +3,7 @@
     python benchmarks/answers.py [--half open|apart|later|last|all] [--show 20] [--counts]
 
 Rules were written against the half `open`; `apart` was set aside, by frame, before any rule;
-`later` was written after the rules, to break them, and then mended against; `last` was written after that.
+`later` was written after the rules, to break them, and then mended against; `last` after that.
 Printed by language and answer space: how many answers have a label, how many of those were
 decided (coverage), how many decisions are right; abstentions and contradictions that the corpus
 asks for; and every wrong decision.

@@ -6,7 +6,8 @@
 line, `truth :: style :: text`, where «a¦b» is one of a and b. At most four answers are drawn from a
 frame, none twice. All answers of a frame fall into the same half, by a hash of the frame's id: what
 is set aside was written on its own, not made from a frame that rules were written against. The
-frames of `later_{en,zh}.txt` were written after the rules, to break them, and mended against: `later`. Those of `last_{en,zh}.txt` came after that: `last`.
+frames of `later_{en,zh}.txt` were written after the rules, to break them, and mended against; those
+of `last_{en,zh}.txt` after that.
 """
 
 from __future__ import annotations

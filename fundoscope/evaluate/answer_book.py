@@ -23,6 +23,8 @@ _TAKEN_FROM_VERIFY = (
 )  # fmt: skip
 _LATIN_WORD = re.compile(r"[a-z][a-z'-]*")
 _HAN = re.compile(r"[一-鿿]+")
+NARROWER = 1
+"""Level of a term's word that names only a kind of it."""
 SUBJECTS = frozenset({"term", "level", "severity", "normal", "quality", "eye", "option"})
 """Kinds of words of which something is said."""
 
@@ -163,6 +165,9 @@ def _own_phrases() -> Iterator[tuple[str, Word]]:
         terms.term(id)
         for name in _both(names):
             yield name, Word("term", id)
+    for id, names in free["narrower_terms"].items():
+        for name in _both(names):
+            yield name, Word("term", id, NARROWER)
     for scale, levels in free["levels"].items():
         for level, names in levels.items():
             for name in _both(names):
@@ -170,6 +175,8 @@ def _own_phrases() -> Iterator[tuple[str, Word]]:
     for label, names in free["quality"].items():
         for name in _both(names):
             yield name, Word("quality", label)
+            if name.startswith("质量"):
+                yield from ((of + name, Word("quality", label)) for of in ("图像", "照片", "成像"))
     for label, names in free["weak_quality"].items():
         for name in _both(names):
             yield name, Word("quality", label, 0)  # 0: only beside a word for quality

@@ -57,6 +57,13 @@ _LEGEND = re.compile(
     r"[^;。\n]*?4\s*(?:is|=|means|being|为|是|代表)[^,;。.\n]*[,;]?",
     re.IGNORECASE,
 )
+_DENIED_BEFORE = re.compile(
+    r"(?:\bnot|\brather than|不是|并非|而非|而不是)\s*(?:an? |the |a dr )?$"
+)
+_BOUND_BEFORE = re.compile(
+    r"(?:\bthan|\bat least|\bat most|\babove|\bbelow|比|至少|超过|高于|低于)\s*$"
+)
+_BOUND_BEHIND = re.compile(r"\s*(?:or (?:more|worse|above|higher)|以上|及以上)")
 _OTHER_SCALES = re.compile(
     r"\betdrs\b|\bairlie|\bscottish\b|\bdrss\b|[ⅠⅡⅢⅣⅤⅥiv一二三四五六\d]+\s*期"
 )
@@ -135,7 +142,9 @@ def _levels_in_numbers(text: str, scale: str) -> tuple[set[int], bool, bool]:
                 sentence = sentence.replace(match.group(), " ")
             elif _grades_range(sentence, match):
                 ranged = True
-        found |= set(_numbers(sentence))
+        for number, bounded in _numbers(sentence):
+            ranged |= bounded
+            found.add(number)
     return found, foreign, ranged
 
 
@@ -165,15 +174,21 @@ def _names_another(sentence: str, scale: str) -> bool:
     return bool(named) and not named & own
 
 
-def _numbers(sentence: str) -> Iterator[int]:
+def _numbers(sentence: str) -> Iterator[tuple[int, bool]]:
+    """Yield (number, whether it only bounds the grade) of what is not denied."""
     for match in _OF_ALL.finditer(sentence):
-        yield int(match.group(1))
+        yield int(match.group(1)), False
         sentence = sentence.replace(match.group(), " ")
     for pattern in (_MARKED, _COUNTED, _SAID, _VALUE, _SPOKEN):
         for match in pattern.finditer(sentence):
-            yield _value(match.group(1))
+            before = sentence[: match.start()]
+            if not _DENIED_BEFORE.search(before):
+                bounded = bool(
+                    _BOUND_BEFORE.search(before) or _BOUND_BEHIND.match(sentence, match.end())
+                )
+                yield _value(match.group(1)), bounded
     if alone := _ALONE.match(sentence):
-        yield _value(alone.group(1))
+        yield _value(alone.group(1)), False
 
 
 def _value(written: str) -> int:

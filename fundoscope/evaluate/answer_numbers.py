@@ -71,7 +71,8 @@ _NO_MEASURE = re.compile(
 _HEDGED = re.compile(r"\b(?:may|might|could be|possibly|perhaps|maybe)\b|可能|也许|或许|大概是吧")
 _SYNONYMS = {
     "cdr_vertical": (
-        "c/d ratio", "c/d", "cup/disc", "cup disc ratio", "cup/disk", "c d ratio", "杯/盘", "杯盘比值",
+        "c/d ratio", "c/d", "cup/disc", "cup disc ratio", "cup/disk", "c d ratio", "杯/盘",
+        "杯盘比值",
     ),
     "avr_knudtson": ("a/v ratio", "a/v", "动静脉比值"),
 }  # fmt: skip

@@ -70,6 +70,9 @@ _AROUND_QUALITY = re.compile(
     r"\b(?:it|is|it's|i'd|i|d|would|call|say|rate|this|as|the|photograph|image|picture|photo|a|an)\b"
     r"|我|认为|这|张|照片|图像|是|为|觉得"
 )
+_OR_BEFORE = re.compile(r"(?:\bor|\bto|或者?|(?<=[度级期好用])[至到])\s*\Z")
+_OR_BEHIND = re.compile(r"\s*(?:or\b|to (?!be\b|me\b|grade)|或|至)")
+_NONE_BEHIND = re.compile(r"\s*:?\s*0\s*[处个枚]")
 _NONE_OF = re.compile(r"(?:^|[^\d.])0\s*(?:处|个)?\s*$")
 _COUNT_LEFT_OVER = re.compile(
     r"\b(?:other than|except(?: for)?|apart from|besides) (?:one|two|three|a|an|some|few|several)\b"
@@ -215,7 +218,7 @@ def _subject(item: Mention) -> bool:
     return any(word.kind in SUBJECTS for word in item.words)
 
 
-_VERBS = ("shown", "deny", "absent", "doubt", "modal", "unlikely", "unknown")
+_VERBS = ("shown", "deny", "deny_ahead", "absent", "doubt", "modal", "unlikely", "unknown")
 
 
 def _cross_border(state: _State, segment: _Segment, heard: Heard, *, chinese: bool) -> None:
@@ -286,6 +289,10 @@ class _Reader:
         follows = self._subject_follows(position)
         for word in item.words:
             kind = word.kind
+            if kind == "deny_ahead":
+                if follows:
+                    self._deny("deny", follows)
+                break
             if kind in ("deny", "absent", "no_value"):
                 self._deny(kind, follows)
                 break
@@ -339,7 +346,7 @@ class _Reader:
             self._reach_back("unknown" if kind in ("unlikely", "unknown") else "suspected")
             return
         if not follows:
-            self.heard.unsure = True
+            self.heard.unsure = self.heard.unsure or not state.deny
             return
         if kind == "unlikely":
             state.unlikely = True
@@ -369,20 +376,32 @@ class _Reader:
         if state.aside:
             return
         words = self._meant(position, item)
-        status: Status = "present"
-        strange = self.state.strange and not self._is_plain_choice(item, words)
-        if state.excepting:
-            pass
-        elif state.unknown or state.unlikely or state.between or strange:
-            status = "unknown"
-        elif state.deny:
-            status = "unknown" if state.doubt else "absent"
-        elif state.doubt:
-            status = "suspected"
-        elif _NONE_OF.search(self.text, 0, item.start):
-            status = "absent"  # "0 haemorrhages"
+        excepted = state.excepting and not any(word.kind == "normal" for word in words)
+        status: Status = "present" if excepted else self._status(item, words)
         for word in words:
-            self._note(Said(word, status, self.offset + item.start, state.excepting), position)
+            self._note(Said(word, status, self.offset + item.start, excepted), position)
+
+    def _status(self, item: Mention, words: Sequence[Word]) -> Status:
+        state = self.state
+        strange = state.strange and not self._is_plain_choice(item, words)
+        if state.unknown or state.unlikely or state.between or strange:
+            return "unknown"
+        if state.deny:
+            return "unknown" if state.doubt else "absent"
+        if state.doubt:
+            return "suspected"
+        if _NONE_OF.search(self.text, 0, item.start) or _NONE_BEHIND.match(self.text, item.end):
+            return "absent"  # "0 haemorrhages"
+        if any(word.kind != "term" for word in words) and self._has_alternative(item):
+            return "unknown"
+        return "present"
+
+    def _has_alternative(self, item: Mention) -> bool:
+        """Whether an "or" stands right beside it: "diffuse or patchy atrophy"."""
+        return bool(
+            _OR_BEFORE.search(self.text, self.segment.start, item.start)
+            or _OR_BEHIND.match(self.text, item.end)
+        )
 
     def _is_plain_choice(self, item: Mention, words: Sequence[Word]) -> bool:
         """Whether it chooses whatever stands around it: a letter, or "reject"."""
@@ -435,7 +454,6 @@ class _Reader:
             found = [word for word in found if word.kind == "option"]
         bound = position and _is(self.segment.items[position - 1], "bound")
         if bound and any(word.kind in ("level", "severity") for word in found):
-            self.heard.unsure = True
             return []
         return found
 

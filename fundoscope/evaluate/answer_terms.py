@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from fundoscope import terms
-from fundoscope.evaluate.answer_book import book
+from fundoscope.evaluate.answer_book import NARROWER, book
 from fundoscope.evaluate.answer_says import Heard, Said, Status, hear
 from fundoscope.evaluate.answer_spaces import (
     Findings,
@@ -69,7 +69,21 @@ def read_findings(text: str, space: Findings) -> Reading:
 
 def what_is_said(heard: Heard, term: str) -> list[tuple[Said, Status]]:
     """Return what was heard that bears on a term, with what it means for the term."""
-    return [(one, status) for one in heard.said for status in _meaning(one, term)]
+    no_kind = any(
+        one.word.kind == "level" and one.word.level == 4 and one.status == "absent"
+        for one in heard.said
+    )
+    return [
+        (one, status)
+        for one in heard.said
+        if no_kind or one.status != "absent" or not _only_a_kind(one)
+        for status in _meaning(one, term)
+    ]
+
+
+def _only_a_kind(one: Said) -> bool:
+    """Whether it names a kind of a term: "not NPDR" does not deny the retinopathy."""
+    return one.word.kind == "term" and one.word.level == NARROWER
 
 
 def _meaning(one: Said, term: str) -> Iterator[Status]:

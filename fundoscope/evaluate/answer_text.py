@@ -34,7 +34,7 @@ _STRONG = re.compile(
     r"(?: (?:is|would be|must be)\b\s*[:,]?|\s*:|\s*=)"
     r"|\bi(?: would|'d|'ll| will)? answer\b:?"
     r"|\b(?:conclusion|rating)\s*\n"
-    r"|^a\s*:"
+    r"|^a\s*:|\?\s*a\s*:"
     r"|(?:最终|正确|我的)?(?:答案|结论|分级结果|最终分级|总体评价)\s*(?:应该?)?\s*(?:[是为]\s*:?|:|\n)|答\s*:)",
     re.IGNORECASE | re.MULTILINE,
 )
