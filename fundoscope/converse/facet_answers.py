@@ -56,7 +56,7 @@ def led_in(phrase: str, text: str, language: Language) -> str:
 def begins_with_name(text: str) -> bool:
     """Whether an English sentence begins with a word that is written with a capital anywhere."""
     first = _WORD.match(text)
-    word = first[0] if first else ""
+    word = first[0].split("-")[0] if first else ""  # "Anti-VEGF" begins with no name
     return not word or word[1:] != word[1:].lower() or word in _names()
 
 

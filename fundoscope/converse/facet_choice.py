@@ -102,7 +102,7 @@ def told_in_order(facts: Sequence[Fact], random_: random.Random) -> tuple[Fact, 
 
 def is_urgent(fact: Fact) -> bool:
     """Whether a fact says that care cannot wait."""
-    return fact.link == "urgency" and bool(URGENT.search(fact.en))
+    return fact.link in ("urgency", "referral") and bool(URGENT.search(fact.en))
 
 
 def differs_from(fact: Fact, other: Fact) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -46,6 +47,8 @@ def name_of(
     """Return one of a term's names; abbreviations are for clinicians alone."""
     known = [name for name in terms.term(term).names(language) if audience == "clinician"
              or name.upper() != name or language == "zh"]  # fmt: skip
+    if term in _grammar()["count"] or term in OWN:  # others may be no nouns that can be counted
+        known = [name for name in known if _like(name, known[0])]
     bare = known[0] if random_.random() < 0.6 else random_.choice(known)
     if language == "zh":
         return Name(bare, bare)
@@ -59,6 +62,11 @@ def name_of(
             return Name(bare, bare, plural=True)
         return Name(f"{'an' if bare[0] in 'aeiou' else 'a'} {bare}", bare)
     return Name(bare, bare, plural=bare.endswith(("changes", "emboli", "anomalies", "exudates")))
+
+
+def _like(name: str, first: str) -> bool:
+    """Whether a name ends as the first one does, but for its spelling."""
+    return SequenceMatcher(None, name.split()[-1], first.split()[-1]).ratio() > 0.8
 
 
 def question(

@@ -20,7 +20,7 @@ _ENDS = {
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*")
 URGENT = re.compile(
     r"\bemergency\b|\bat once\b|\bimmediate(?:ly)?\b|\bsame day\b|\bwithin 24 hours\b"
-    r"|\bon the day\b|\bambulance\b|\bwithout delay\b|急症|立即|当日|当天|马上",
+    r"|\bon the day\b|\bambulance\b|\bwithout delay\b|\burgent(?:ly)?\b|急症|立即|当日|当天|马上",
     re.IGNORECASE,
 )
 """Words of a fact that say that care cannot wait."""
