@@ -18,8 +18,8 @@ import torch
 
 from fundoscope.errors import DialogueError, PhotographError
 from fundoscope.models.preparation import Preparation, Prepared
-from fundoscope.models.prompt_templates import IGNORED
-from fundoscope.train.dialogue_files import DialogueFile, Inside, bytes_of
+from fundoscope.models.prompt_templates import IGNORED, MARK
+from fundoscope.train.dialogue_files import DialogueFile, Inside, TrainingDialogue, bytes_of
 from fundoscope.train.dialogue_tokens import Tokens, Wording
 from fundoscope.train.mixing import Mix
 
@@ -36,6 +36,8 @@ class Ready:
     px_per_input_px: tuple[float, ...]
     kept: tuple[float, ...]
     """Share of each field of view that is seen."""
+    question: str = ""
+    """The first one, without `<image>`."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class DialogueData(torch.utils.data.Dataset):
     Parameters
     ----------
     places : how many places of the stream a run takes
+    one_photograph : whether a dialogue must show one, with its first question
     """
 
     def __init__(
@@ -76,9 +79,15 @@ class DialogueData(torch.utils.data.Dataset):
         wording: Wording,
         preparation: Preparation,
         places: int | None = None,
+        one_photograph: bool = False,
     ) -> None:
+        self._one = one_photograph
         self.files, self.mix, self.wording = tuple(files), mix, wording
         self.preparation, self._places = preparation, len(mix) if places is None else places
+
+    def of_places(self, places: int) -> DialogueData:
+        """Return the same stream, of another length."""
+        return DialogueData(self.files, self.mix, self.wording, self.preparation, places, self._one)
 
     def __len__(self) -> int:
         return self._places
@@ -89,6 +98,7 @@ class DialogueData(torch.utils.data.Dataset):
         try:
             dialogue = self.files[place.source].dialogue(place.row, place.epoch)
             where = dialogue.id
+            self._check(dialogue)
             tokens = self.wording.tokens(dialogue)
             prepared = [prepared_photograph(self.preparation, p) for p in dialogue.photographs]
         except DialogueError as problem:
@@ -100,7 +110,15 @@ class DialogueData(torch.utils.data.Dataset):
             tuple(one.values for one in prepared),
             tuple(one.px_per_input_px for one in prepared),
             tuple(one.kept for one in prepared),
+            dialogue.exchanges[0].question.replace(MARK, "").strip(),
         )
+
+    def _check(self, dialogue: TrainingDialogue) -> None:
+        one = len(dialogue.photographs) == 1 and MARK in dialogue.exchanges[0].question
+        if self._one and not one:
+            raise DialogueError(
+                "the model takes one photograph, with the first question", where=dialogue.id
+            )
 
 
 def prepared_photograph(preparation: Preparation, photograph: Path | Inside) -> Prepared:

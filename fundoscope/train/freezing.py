@@ -10,7 +10,7 @@ import torch
 from fundoscope.errors import ConfigError
 from fundoscope.train.stage_config import LoraConfig, Part
 
-_LORA_TARGETS = r".*language_model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
+_LORA_TARGETS = r"(?!.*vision).*layers\.\d+\.(self_attn|mlp)\.\w+_proj"
 """Every projection of the language model's layers, none of the vision encoder's."""
 
 
@@ -48,6 +48,16 @@ def freeze(
     if model.config.projector_hidden_act == "linear":
         projector.linear_2.requires_grad_(False)  # the identity: a single layer learns as one
     return [_only_rows(model, new_tokens)] if "new_tokens" in learns else []
+
+
+def check_parts(learns: Collection[str], known: Sequence[str]) -> None:
+    """Refuse parts that an architecture does not have, or none at all."""
+    odd = [part for part in learns if part not in known]
+    if odd or not learns:
+        raise ConfigError(
+            f"the model has no part {odd[0]!r}" if odd else "nothing learns",
+            mend=f"`learns` may hold: {', '.join(known)}",
+        )
 
 
 def _check_new_tokens(learns: Collection[Part], new_tokens: Sequence[int], lora: Any) -> None:

@@ -9,7 +9,8 @@ from fundoscope.errors import ConfigError
 from fundoscope.models.prompt_templates import IGNORED
 from fundoscope.train.dialogue_data import Ready
 from fundoscope.train.stage_config import StageConfig
-from fundoscope.train.stages import dialogue_data, wording_of
+from fundoscope.train.stage_data import dialogue_data
+from fundoscope.train.stages import stage_model
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ def preview(config: StageConfig, place: int = 0) -> Preview:
     ConfigError
         If there is no such place, or what stands there is refused.
     """
-    wording, preparation = wording_of(config)
-    data = dialogue_data(config, config.data, wording, preparation)
+    model = stage_model(config)
+    wording = model.wording
+    data = dialogue_data(config, config.data, model)
     if place < 0:
         raise ConfigError(f"there is no place {place}", mend="count from 0")
     item = data[place]

@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fundoscope.errors import ConfigError, nearest
 from fundoscope.models.preparation import Way
 
-Part = Literal["vision", "projector", "language", "new_tokens"]
-"""`new_tokens`: only the embedding rows of the tokens before and after a photograph."""
+Part = Literal["vision", "projector", "language", "new_tokens", "encoder", "fusion"]
+"""RetinalGPT's: vision, projector, language, and new_tokens, which are only the embedding rows of
+the tokens before and after a photograph. OphGLM's: encoder (gate and heads too), fusion, language.
+"""
 
 
 class _Frozen(BaseModel):
@@ -22,12 +24,13 @@ class _Frozen(BaseModel):
 class SourceConfig(_Frozen):
     """A file of dialogues and how much of it goes into an epoch."""
 
-    dialogues: Path
+    dialogues: Path | None = None
     """JSON list, JSONL, Parquet, a tar shard or a folder of them."""
     photographs: Path | None = None
     """Folder of its photographs; that of the file by default."""
     records: Path | None = None
-    """A run's records.jsonl: its photographs are paired anew with `dialogues` in every epoch."""
+    """A run's records.jsonl: its photographs are paired anew with `dialogues` in every epoch; or,
+    without `dialogues`, an encoder learns their labels."""
     count: int | None = Field(default=None, ge=1)
     """Rows in an epoch; by default all."""
     share: float | None = Field(default=None, gt=0)
@@ -56,6 +59,11 @@ class StageConfig(_Frozen):
     data: tuple[SourceConfig, ...] = Field(min_length=1)
     held_out: tuple[SourceConfig, ...] = ()
     """Never trained on; scored every `evaluate_every` steps and at the end."""
+
+    diseases: tuple[str, ...] = ()
+    """Terms that OphGLM's first head tells, where `encoder` learns."""
+    findings: tuple[str, ...] = ()
+    """Terms that its second head tells."""
 
     template: str = "v0"
     """Prompt format; see `fundoscope.models.prompt_templates`."""

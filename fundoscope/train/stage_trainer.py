@@ -17,12 +17,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from fundoscope.errors import DialogueError, ModelError, PhotographError
-from fundoscope.models.answering import Answering, Asked
-from fundoscope.models.prompt_templates import MARK
-from fundoscope.models.sights import LlavaSight
-from fundoscope.train.answer_scores import score_answers
-from fundoscope.train.dialogue_data import DialogueData, Told
-from fundoscope.train.dialogue_files import Inside, TrainingDialogue
+from fundoscope.train.dialogue_data import Told
 from fundoscope.train.freezing import group_parameters, learning
 from fundoscope.train.run_log import LOG, REFUSED, add_row, rows_of
 from fundoscope.train.stage_config import StageConfig
@@ -30,6 +25,9 @@ from fundoscope.train.stage_config import StageConfig
 LEARNED = "learned.safetensors"
 WHOLE = "whole"
 """Empty file of a checkpoint that was written to its end."""
+
+
+Scorer = Callable[["StageTrainer"], dict[str, Any]]
 
 
 @dataclass
@@ -46,15 +44,21 @@ class StageTrainer(Trainer):
     Parameters
     ----------
     config : StageConfig
-    held_out : DialogueData, optional
-        What is scored.
+    scorer : what scores held-out data; its row has a `held_out_loss`
+    unseen : 0, computed through all that looks at photographs
     **more : of transformers' Trainer
     """
 
     optimizer: Any
 
-    def __init__(self, config: StageConfig, held_out: DialogueData | None, **more: Any) -> None:
-        self._config, self._held_out = config, held_out
+    def __init__(
+        self,
+        config: StageConfig,
+        scorer: Scorer | None,
+        unseen: Callable[[Any], Any],
+        **more: Any,
+    ) -> None:
+        self._config, self._scorer, self._unseen = config, scorer, unseen
         self._step = _Step()
         self._gradient = self._rate = 0.0
         self._scored_at: int | None = None
@@ -96,15 +100,8 @@ class StageTrainer(Trainer):
         if "pixel_values" in inputs or (alone and loss.requires_grad):
             return made
         # of words alone a projector learns nothing, but all processes pass through the same parts
-        loss = loss + self._unseen(model)
+        loss = loss + self._unseen(self.accelerator.unwrap_model(model)).to(loss.device)
         return (loss, made[1]) if return_outputs else loss
-
-    def _unseen(self, model: Any) -> Any:
-        bare = self.accelerator.unwrap_model(model)
-        side = bare.config.vision_config.image_size
-        nothing = torch.zeros(1, 3, side, side, device=self.args.device)
-        seen = bare.model.get_image_features(pixel_values=nothing).pooler_output
-        return 0 * sum(one.sum() for one in seen)
 
     def _refuse(self, told: Told) -> None:
         for item in told.refused:
@@ -210,111 +207,18 @@ class StageTrainer(Trainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, Any]:
-        """Return loss and scores of the held-out dialogues, and write them to the log."""
-        if self._scored_at == self.state.global_step:
+        """Return loss and scores of what is held out, and write them to the log."""
+        if self._scored_at == self.state.global_step or self._scorer is None:
             return {}  # the Trainer asks again at the end of its epoch
         self._scored_at = self.state.global_step
-        row: dict[str, Any] = {"step": self.state.global_step, "held_out_loss": self._loss()}
-        if self.accelerator.num_processes == 1:
-            row["scores"] = self._scores()
+        was_training = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            row = {"step": self.state.global_step, **self._scorer(self)}
+        self.model.train(was_training)
         if self.args.should_save:
             add_row(Path(self.args.output_dir) / LOG, row)
         return {"eval_loss": row["held_out_loss"]}
-
-    def _items(self) -> range:
-        assert self._held_out is not None
-        return range(min(self._config.evaluate_dialogues, len(self._held_out)))
-
-    @torch.no_grad()
-    def _loss(self) -> float | None:
-        """Return the mean loss of a learned token; None where nothing could be scored."""
-        assert self._held_out is not None
-        model, items = self.model, self._items()
-        was_training = model.training
-        model.eval()
-        total, n_tokens = 0.0, 0
-        for begin in range(0, len(items), self._config.batch_each):
-            part = items[begin : begin + self._config.batch_each]
-            batch = self.data_collator([self._held_out[k] for k in part])
-            told: Told = batch.pop("told")
-            if told.learned_tokens:
-                with self.compute_loss_context_manager(), self.accelerator.autocast():
-                    n = (batch["labels"][:, 1:] != -100).sum()
-                    loss = model(**self._prepare_inputs(batch), num_items_in_batch=n).loss
-                total += float(loss) * int(n)
-                n_tokens += int(n)
-        model.train(was_training)
-        return total / n_tokens if n_tokens else None
-
-    def _scores(self) -> dict[str, Any]:
-        assert self._held_out is not None
-        model = self.accelerator.unwrap_model(self.model)
-        was_training, cached = model.training, _with_cache(model)
-        wording, preparation = self._held_out.wording, self._held_out.preparation
-        engine = Answering(
-            LlavaSight(model),
-            wording.tokenizer,
-            wording.template,
-            preparation,
-            wording.photograph,
-            most_tokens=self._config.answer_tokens,
-        )
-        pairs: list[tuple[str, str]] = []
-        for asked, truth in self._asked():
-            (answered,) = engine.answer([asked])
-            pairs += zip(truth, answered.answers, strict=False)
-        cached()
-        model.train(was_training)
-        return {
-            task: {
-                "asked": one.asked,
-                "right": one.right,
-                "constant_right": one.constant_right,
-                "balanced": one.balanced,
-                "unread": one.unread,
-                "f1": {name: each.f1 for name, each in one.classes.items()},
-            }
-            for task, one in score_answers(pairs).items()
-        }
-
-    def _asked(self) -> list[tuple[Asked, tuple[str, ...]]]:
-        """Return the held-out dialogues as conversations, with the right answers."""
-        assert self._held_out is not None
-        found = []
-        for k in self._items():
-            place = self._held_out.mix.place(k)
-            try:
-                dialogue = self._held_out.files[place.source].dialogue(place.row)
-            except DialogueError:
-                continue  # told by the loss
-            if any(MARK in e.question for e in dialogue.exchanges[1:]) or _in_shards(dialogue):
-                continue
-            questions = tuple(exchange.question for exchange in dialogue.exchanges)
-            photographs = tuple(p for p in dialogue.photographs if isinstance(p, Path))
-            truth = tuple(exchange.answer for exchange in dialogue.exchanges)
-            found.append((Asked(questions, photographs), truth))
-        return found
-
-
-def _in_shards(dialogue: TrainingDialogue) -> bool:
-    return any(isinstance(photograph, Inside) for photograph in dialogue.photographs)
-
-
-def _with_cache(model: Any) -> Callable[[], None]:
-    """Let a model use its cache; return what sets it back."""
-    before = model.config.text_config.use_cache
-    reset_cache(model)
-
-    def back() -> None:
-        model.config.text_config.use_cache = before
-
-    return back
-
-
-def reset_cache(model: Any) -> None:
-    """Let a model use its cache again: trainers switch it off, and it would then write nonsense."""
-    for config in (model.config, model.config.get_text_config(), model.generation_config):
-        config.use_cache = True
 
 
 class Watching(TrainerCallback):
