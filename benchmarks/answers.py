@@ -1,9 +1,9 @@
 """How often an answer is read right, on a corpus with known truth, and how fast.
 
-    python benchmarks/answers.py [--half open|apart|later|last|final|all] [--show 20] [--counts]
+    python benchmarks/answers.py [--half open|apart|later|last|final|blind|all] [--show 20] [--counts]
 
 Rules were written against the half `open`; `apart` was set aside, by frame, before any rule;
-`later` was written after the rules, to break them, and then mended against; `last` and `final`
+`later` was written after the rules, to break them, and then mended against; `last`, `final` and `blind`
 after that, each read once before anything was mended.
 Printed by language and answer space: how many answers have a label, how many of those were
 decided (coverage), how many decisions are right; abstentions and contradictions that the corpus
@@ -63,7 +63,7 @@ def main() -> None:
     """Print the table, the wrong decisions, and the speed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--half", default="all", choices=("open", "apart", "later", "last", "final", "all")
+        "--half", default="all", choices=("open", "apart", "later", "last", "final", "blind", "all")
     )
     parser.add_argument("--show", type=int, default=1000)
     parser.add_argument("--counts", action="store_true", help="print no answer, only counts")

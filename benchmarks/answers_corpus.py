@@ -7,7 +7,7 @@ line, `truth :: style :: text`, where «a¦b» is one of a and b. At most four a
 frame, none twice. All answers of a frame fall into the same half, by a hash of the frame's id: what
 is set aside was written on its own, not made from a frame that rules were written against. The
 frames of `later_{en,zh}.txt` were written after the rules, to break them, and mended against; those
-of `last_{en,zh}.txt` and `final_{en,zh}.txt` after that, each read once before anything was mended.
+of `last_`, `final_` and `blind_` after that, each read once before anything was mended.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def answers(language: str) -> Iterator[dict[str, Any]]:
 
 
 def _lines(language: str) -> Iterator[tuple[str, str]]:
-    for name in ("frames", "later", "last", "final"):
+    for name in ("frames", "later", "last", "final", "blind"):
         text = (HOME / f"{name}_{language}.txt").read_text(encoding="utf-8")
         yield from ((name if name != "frames" else "", line) for line in text.splitlines())
 
