@@ -57,39 +57,54 @@ class Asked:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def ask(self, request: Request, *, batch: str = "") -> int:
-        """Note that a request goes out, alone or in a batch file; return its row."""
-        row = self._db.execute(
-            "INSERT OR REPLACE INTO asked (record, track, language, hash, round, state, batch)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    def ask(self, request: Request, *, batch: str = "") -> tuple[int, int]:
+        """Note that a request goes out, alone or in a batch file.
+
+        Returns
+        -------
+        (row, useless)
+            The request's row, and how many answers of no use it has had.
+        """
+        row, useless = self._db.execute(
+            "INSERT INTO asked (record, track, language, hash, round, state, batch)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (record, track, language, hash, round)"
+            " DO UPDATE SET state = excluded.state, batch = excluded.batch RETURNING id, useless",
             (*request, "packed" if batch else "asked", batch),
-        ).lastrowid
-        assert row is not None
-        return row
+        ).fetchone()
+        return row, useless
+
+    def note_useless(self, row: int, tokens_in: int, tokens_out: int, cost_usd: float) -> None:
+        """Count an answer of no use, and what it cost; the request is still open."""
+        self._db.execute(
+            "UPDATE asked SET useless = useless + 1, prompt_tokens = prompt_tokens + ?,"
+            " completion_tokens = completion_tokens + ?, cost_usd = cost_usd + ? WHERE id = ?",
+            (tokens_in, tokens_out, cost_usd, row),
+        )
 
     def answer(self, row: int, answer: Answer) -> None:
         """Keep the answer to the request in a row."""
         self._db.execute(
-            "UPDATE asked SET state = 'answered', raw = ?, model = ?, prompt_tokens = ?,"
-            " completion_tokens = ?, cost_usd = ?, attempts = ?, cut = ? WHERE rowid = ?",
-            (answer.raw, answer.model, answer.prompt_tokens, answer.completion_tokens,
-             answer.cost_usd, answer.attempts, answer.cut, row),
+            "UPDATE asked SET state = 'answered', raw = ?, model = ?, attempts = ?, cut = ?,"
+            " prompt_tokens = prompt_tokens + ?, completion_tokens = completion_tokens + ?,"
+            " cost_usd = cost_usd + ? WHERE id = ?",
+            (answer.raw, answer.model, answer.attempts, answer.cut, answer.prompt_tokens,
+             answer.completion_tokens, answer.cost_usd, row),
         )  # fmt: skip
 
     def judge(self, row: int, problem: str, judged: str) -> None:
         """Keep what was found of an answer: what is wrong with it, and its claims by aspect."""
         self._db.execute(
-            "UPDATE asked SET problem = ?, judged = ? WHERE rowid = ?", (problem, judged, row)
+            "UPDATE asked SET problem = ?, judged = ? WHERE id = ?", (problem, judged, row)
         )
 
     def forget(self, row: int) -> None:
         """Take back a request that was never answered, so that it is asked again."""
-        self._db.execute("DELETE FROM asked WHERE rowid = ? AND state <> 'answered'", (row,))
+        self._db.execute("DELETE FROM asked WHERE id = ? AND state <> 'answered'", (row,))
 
     def answers(self, request: Request) -> list[tuple[int, str, bool]]:
         """Return (row, answer as it came, whether it was cut) of every round so far."""
         rows = self._db.execute(
-            "SELECT rowid, raw, cut FROM asked WHERE record = ? AND track = ? AND language = ?"
+            "SELECT id, raw, cut FROM asked WHERE record = ? AND track = ? AND language = ?"
             " AND hash = ? AND state = 'answered' ORDER BY round",
             request[:4],
         )
@@ -116,7 +131,7 @@ class Asked:
     def find(self, record: int, hash_: bytes, number: int) -> tuple[int, Request, str] | None:
         """Return (row, request, state) by what stands in the name that a batch file gives it."""
         found = self._db.execute(
-            "SELECT rowid, record, track, language, hash, round, state FROM asked"
+            "SELECT id, record, track, language, hash, round, state FROM asked"
             " WHERE record = ? AND hash = ? AND round = ?",
             (record, hash_, number),
         ).fetchone()
@@ -125,8 +140,9 @@ class Asked:
     def spent(self) -> Spent:
         """Return what all answers so far cost, those to earlier jobs in the run included."""
         row = self._db.execute(
-            "SELECT count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),"
-            " coalesce(sum(cost_usd), 0) FROM asked WHERE state = 'answered'"
+            "SELECT coalesce(sum(state = 'answered'), 0) + coalesce(sum(useless), 0),"
+            " coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),"
+            " coalesce(sum(cost_usd), 0) FROM asked"
         ).fetchone()
         return Spent(*row)
 

@@ -54,6 +54,7 @@ CREATE TABLE left_out (
     ordinal INTEGER NOT NULL, pass INTEGER NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL,
     reason TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (what, name, origin)) WITHOUT ROWID;
 CREATE TABLE asked (
+    id INTEGER PRIMARY KEY, useless INTEGER NOT NULL DEFAULT 0,
     record INTEGER NOT NULL, track TEXT NOT NULL, language TEXT NOT NULL, hash BLOB NOT NULL,
     round INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('asked', 'packed', 'answered')),
     raw TEXT NOT NULL DEFAULT '', problem TEXT NOT NULL DEFAULT '', model TEXT NOT NULL DEFAULT '',
@@ -61,7 +62,7 @@ CREATE TABLE asked (
     cost_usd REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
     cut INTEGER NOT NULL DEFAULT 0, judged TEXT NOT NULL DEFAULT '{}',
     batch TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (record, track, language, hash, round));
+    UNIQUE (record, track, language, hash, round));
 CREATE TABLE looks (
     file TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
     look TEXT NOT NULL) WITHOUT ROWID;

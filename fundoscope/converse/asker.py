@@ -7,6 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Protocol
 
 from fundoscope.config import Endpoint
 from fundoscope.converse.chat_client import ChatClient, Completion, Later, Refused, Stop
@@ -34,6 +35,15 @@ class Paid:
 
 class GaveUp(Exception):
     """A request was sent as often as it may be, and never answered."""
+
+
+class Useless(Protocol):
+    """Answers to one request that came whole and were of no use."""
+
+    count: int
+
+    def note(self, tokens_in: int, tokens_out: int, cost_usd: float) -> None:
+        """Count one more, with what it cost."""
 
 
 class Asker:
@@ -66,7 +76,7 @@ class Asker:
     ) -> None:
         await self.client.__aexit__(kind, problem, trace)
 
-    async def ask(self, body: bytes, words_bytes: int, key: str) -> Paid:
+    async def ask(self, body: bytes, words_bytes: int, key: str, useless: Useless) -> Paid:
         """Return the answer to a request.
 
         Parameters
@@ -74,6 +84,8 @@ class Asker:
         body : the request as JSON.
         words_bytes : how much of it is text and not photograph.
         key : its name, by which a server that remembers knows it again.
+        useless : knows how many answers of no use came before, and is told of each further one:
+            the next has another name, else the server might repeat it.
 
         Raises
         ------
@@ -83,15 +95,18 @@ class Asker:
             If no request should be sent any more.
         """
         tokens = round(words_bytes * _TOKENS_A_BYTE) + self._picture + self.endpoint.max_tokens // 3
-        why, answered = "", 0
+        why = ""
         for attempt in range(self.endpoint.attempts):
             try:
-                return await self._once(body, words_bytes, tokens, f"{key}-{answered}", attempt)
+                return await self._once(
+                    body, words_bytes, tokens, f"{key}-{useless.count}", attempt
+                )
             except Later as problem:
                 why = str(problem)
-                answered += problem.answered
+                if problem.useless:
+                    useless.note(*problem.tokens, self.purse.cost_of(*problem.tokens))
                 self._failed(problem)
-                if attempt + 1 < self.endpoint.attempts and not problem.answered:
+                if attempt + 1 < self.endpoint.attempts and not problem.useless:
                     await asyncio.sleep(wait_s(attempt, problem.after_s, self._rng))
             except Refused as problem:
                 self._refused(problem)
@@ -108,6 +123,9 @@ class Asker:
             try:
                 done = await self.client.complete(body, key)
                 used = done.prompt_tokens, done.completion_tokens
+            except Later as problem:
+                used = problem.tokens
+                raise
             finally:
                 cost = self.purse.settle(aside, *used)
         self._failures = self._refusals = 0
@@ -125,8 +143,9 @@ class Asker:
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     def _failed(self, problem: Later) -> None:
-        if problem.busy:
+        if problem.busy or problem.slow:
             self.window.was_too_much()
+        if problem.busy:
             self._pace.pause(common_pause_s(problem.after_s))
             return  # it is there, and will answer
         self._failures += 1

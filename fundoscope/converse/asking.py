@@ -27,6 +27,7 @@ from fundoscope.errors import PhotographError
 from fundoscope.ledger import Settled, settled
 from fundoscope.records import Conversation, Language, Verdict, record_from_json
 from fundoscope.verify.check import Facts, judge
+from fundoscope.verify.claims import claims
 
 MOST_FAULTS_TOLD = 6
 """Of an answer's faults; a model that hears of more mends none of them."""
@@ -146,6 +147,12 @@ def asked_version(track: str, language: Language, source: str) -> str:
     """Return what decides the words of a request; for knowledge, its plan and facts too."""
     version = prompt_version(track, language, source)
     return f"{version}.{facets_version()}" if track == KNOWLEDGE else version
+
+
+def warmed(languages: tuple[Language, ...]) -> None:
+    """Load the words that reading answers takes, while the first requests are on their way."""
+    for language in languages:
+        claims("A photograph.", language)
 
 
 def _unreadable(reason: str, raw: str, language: Language) -> Examined:

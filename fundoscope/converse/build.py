@@ -19,8 +19,8 @@ from fundoscope.converse.facet_topics import unlinked_reason
 from fundoscope.converse.facets import TRACK as KNOWLEDGE
 from fundoscope.errors import ConfigError, PhotographError, nearest
 from fundoscope.ledger import Ledger, Settled, Tally
-from fundoscope.measure.all_sources import sources
 from fundoscope.plugins import Registry
+from fundoscope.read.all_sources import sources
 from fundoscope.read.automorph import FeatureTable, join_features
 from fundoscope.read.measurement_tables import is_measurement_table, join_measurements
 from fundoscope.read.photographs import look
@@ -133,6 +133,8 @@ def records_of(job: Job) -> Iterator[Record | LeftOut]:
         max_per_topic=job.max_per_topic,
         columns=job.columns,
     )
+    if job.source not in sources.names():
+        from fundoscope.measure import all_sources  # noqa: F401  # heavy, and adds few sources
     records = sources.get(job.source)(request)
     tables = _feature_tables(job)
     ours = [table for table in tables if is_measurement_table(table.file)]

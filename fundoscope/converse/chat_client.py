@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -36,15 +37,21 @@ class Later(Exception):
         *,
         after_s: float | None = None,
         busy: bool = False,
-        answered: bool = False,
+        slow: bool = False,
+        useless: bool = False,
+        tokens: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__(why)
         self.after_s = after_s
         """How long the server asks to wait, where it says so."""
         self.busy = busy
         """Whether the server said that it is asked too much."""
-        self.answered = answered
+        self.slow = slow
+        """Whether it took too long."""
+        self.useless = useless
         """Whether it was a whole answer, only of no use: another one is wanted."""
+        self.tokens = tokens
+        """In and out, of an answer that was of no use and yet is paid for."""
 
 
 class Refused(Exception):
@@ -206,7 +213,7 @@ class ChatClient:
                     raw = raw.replace(self._secret, b"***")
                 raise trouble(response.status, raw, response.headers.get("Retry-After"))
         except TimeoutError as problem:
-            raise Later("no answer in time", busy=True) from problem
+            raise Later("no answer in time", slow=True) from problem
         except aiohttp.ClientPayloadError as problem:
             raise Later("the answer was cut on its way") from problem
         except (aiohttp.InvalidURL, aiohttp.ClientConnectorCertificateError) as problem:
@@ -225,20 +232,24 @@ def completion(raw: bytes) -> Completion:
     """
     try:
         told = json.loads(raw)
+        tokens = _tokens(told.get("usage"))
+    except (ValueError, AttributeError) as problem:
+        raise Later(f"no chat completion: {_shown(raw)}", useless=True) from problem
+    try:
         choice = told["choices"][0]
         text = choice["message"]["content"]
-    except (ValueError, LookupError, TypeError) as problem:
-        raise Later(f"no chat completion: {_shown(raw)}", answered=True) from problem
+    except (LookupError, TypeError) as problem:
+        raise Later(f"no chat completion: {_shown(raw)}", useless=True, tokens=tokens) from problem
     if not isinstance(text, str) or not text.strip():
-        raise Later("the answer is empty", answered=True)
-    usage = told.get("usage") or {}
-    return Completion(
-        text,
-        str(told.get("model") or ""),
-        int(usage.get("prompt_tokens") or 0),
-        int(usage.get("completion_tokens") or 0),
-        str(choice.get("finish_reason") or "stop"),
-    )
+        raise Later("the answer is empty", useless=True, tokens=tokens)
+    finish = str(choice.get("finish_reason") or "stop")
+    return Completion(text, str(told.get("model") or ""), *tokens, finish)
+
+
+def _tokens(usage: Any) -> tuple[int, int]:
+    """Return tokens in and out, 0 where the server does not say."""
+    told = usage if isinstance(usage, dict) else {}
+    return int(told.get("prompt_tokens") or 0), int(told.get("completion_tokens") or 0)
 
 
 def trouble(status: int, raw: bytes, retry_after: str | None) -> Exception:

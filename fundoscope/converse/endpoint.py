@@ -25,6 +25,7 @@ from fundoscope.converse.asking import (
     asked_version,
     examined,
     prepared,
+    warmed,
 )
 from fundoscope.converse.chat_client import Refused, Stop, base_url
 from fundoscope.converse.money import OutOfBudget, Purse, price_of
@@ -131,6 +132,20 @@ def converse_by_endpoint(
         raise group.exceptions[0] from None
 
 
+@dataclass
+class _Useless:
+    """Answers of no use to one request, noted in the ledger at once: they are paid for."""
+
+    ledger: Ledger
+    row: int
+    count: int
+
+    def note(self, tokens_in: int, tokens_out: int, cost_usd: float) -> None:
+        self.count += 1
+        self.ledger.asked.note_useless(self.row, tokens_in, tokens_out, cost_usd)
+        self.ledger.commit()
+
+
 class _Conversing:
     """One call of the engine."""
 
@@ -142,6 +157,7 @@ class _Conversing:
         self.purse = Purse(price_of(self.endpoint), self.endpoint.budget_usd, spent_usd)
         self.asker = Asker(self.endpoint, self.purse, job.seed)
         self.tally, self.progress, self.told_at = ledger.tally(), progress, 0.0
+        self.languages = job.languages
         self.made = 0
         self.end: Stop | OutOfBudget | None = None
         self.commit: asyncio.Future[None] | None = None
@@ -150,6 +166,7 @@ class _Conversing:
         places = self.asker.window.most
         ready: asyncio.Queue[tuple[Item, Prepared] | None] = asyncio.Queue(places)
         async with SideWork(processes) as self.side, self.asker, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.side.do(warmed, self.languages))
             tasks.create_task(self._prepare(items, ready, places))
             for _ in range(places):
                 tasks.create_task(self._work(ready))
@@ -229,11 +246,11 @@ class _Conversing:
         self, request: Request, messages: list[Message], photograph: Path | None
     ) -> tuple[int, str, bool]:
         """Return (row, answer, whether it was cut); the ledger has it when this returns."""
-        row = self.ledger.asked.ask(request)
+        row, count = self.ledger.asked.ask(request)
         body = body_of(self.endpoint, messages, photograph, self.url)
         words_bytes = len(body) - (photograph.stat().st_size * 4 // 3 if photograph else 0)
         name = f"{request.hash.hex()}-{request.round}"
-        paid = await self.asker.ask(body, words_bytes, name)
+        paid = await self.asker.ask(body, words_bytes, name, _Useless(self.ledger, row, count))
         done, cut = paid.completion, paid.completion.finish == "length"
         self.ledger.asked.answer(
             row,

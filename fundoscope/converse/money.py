@@ -105,6 +105,10 @@ class Purse:
         """For requests in flight."""
         self._in_flight = 0
 
+    def cost_of(self, tokens_in: int, tokens_out: int) -> float:
+        """Return what so many tokens cost, US dollars."""
+        return self._price.of(tokens_in, tokens_out)
+
     def set_aside(self, text_bytes: int, pictures: int, max_tokens: int) -> float:
         """Set aside what a request costs at most, and return it.
 

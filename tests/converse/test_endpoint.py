@@ -385,3 +385,18 @@ def test_killed_at_any_moment_no_answer_is_lost_and_none_is_paid_twice(root: Pat
     assert len({c.id for _, c in said}) == len(said) == 120
     assert all(judge(conversation, record).kept for record, conversation in said)
     assert counts["paid"] == counts["distinct"] == 120
+
+
+def test_an_answer_of_no_use_is_asked_for_under_another_name_also_by_the_next_run(
+    root: Path,
+) -> None:
+    """A server that remembers would else give the same one for ever, or bill for one unread."""
+    write_records(root, 1)
+    with with_faults(null_content=1) as server:
+        job = job_for(root, server.url, attempts=2).model_copy(update={"languages": ("en",)})
+        assert built(job, root / "run").tally.rejected == 1
+        server.set(null_content=0.0)
+        assert built(job, root / "run").tally.kept == 1
+        names = [request["headers"]["idempotency-key"] for request in server.seen()]
+    assert [name.rpartition("-")[2] for name in names] == ["0", "1", "2"]
+    assert len({name.rpartition("-")[0] for name in names}) == 1
