@@ -27,12 +27,14 @@ _GRADED = ("diabetic_retinopathy",)
 
 _OPENERS = r"(?:(?:well|ok|okay|so|i (?:think|believe|would say)|我觉得|我认为|我看|嗯)[,\s]*)?"
 _YES = re.compile(
-    _OPENERS + r"(?:(?:yes|yeah|yep|yup|affirmative|correct|absolutely|certainly|indeed|sure)"
+    _OPENERS + r"(?:(?:(?:definitely|certainly|absolutely) yes|yes|yeah"
+    r"|yep|yup|affirmative|correct|absolutely|certainly|indeed|sure)"
     r"(?=\s*[.,;:!(\n–—-]|\s*$|\s+(?:it|there|this|the|i|he|she|we|they|you)\b)"
     r"|(?:是的|是|对的|对|有的|有啊|有|存在|阳性|正确|没错|可以)(?=\s*[,;:。.!(\n]|\s*$))"
 )
 _NO = re.compile(
-    _OPENERS + r"(?:(?:no|nope|nah|not really|not at all|incorrect)"
+    _OPENERS
+    + r"(?:(?:no|nope|nah|(?:definitely|certainly|absolutely) not?|not really|not at all|incorrect)"
     r"(?=\s*[.,;:!(\n–—-]|\s*$|\s+(?:it|there|this|the|i|he|she|we|they|you|not)\b)"
     r"|(?:并没有|没有|没|否|不是的|不是|不可以|不行|不存在|阴性|不|无)(?=\s*[,;:。.!(\n]|\s*$))"
 )
@@ -45,7 +47,8 @@ _ONLY_NO = re.compile(
     r"\W*(?:it (?:is|does|has) not|does not|they are not|there (?:is|are) not|absent|negative"
     r"|none(?: (?:seen|visible|present|detected|found|that i can see|whatsoever))?"
     r"|i do not think so"
-    r"|not (?:present|seen|found|visible|detected|there)|false|看不到|没看到|没有看到"
+    r"|not (?:present|seen|found|visible|detected|there)|false"
+    r"|(?:it )?does not have (?:it|this)|ruled out|excluded|肯定没有|看不到|没看到|没有看到"
     r"|未见到?|未发现|未检出|没有发现|不存在)\W*"
 )
 _VALUE_LAST = re.compile(r"[:,]\s*(?:答案是)?(yes|no|有|没有|无|是|否)\W*$")
@@ -61,6 +64,12 @@ _DEFINES = re.compile(
     r".{0,40}?\b(?:is|are) (?:an?|the|one of the) (?:[\w-]+ ){0,6}?"
     r"(?:complication|disease of|disorder|condition|cause|disease that)\b"
     r"|.{0,12}?是(?:一种|.{0,8}(?:并发症|常见原因|主要原因))"
+)
+_HAPPENS = re.compile(
+    r"\s*(?:\w+ )?(?:causes?|leads?|damages?|affects?|develops?|results?|progress(?:es)?|requires?"
+    r"|needs?|can(?! be (?:seen|excluded|ruled|made|identified|detected|found|diagnosed))|often"
+    r"|usually|typically|commonly|occurs?|happens?|arises?|tends?)\b"
+    r"|(?:通常|往往|一般|常|多见|多发生|会|可以(?![见看排诊确辨])|可(?![以见看排诊确辨])|导致|引起|损害|影响|需要)"
 )
 _ABOUT_DEGREE = re.compile(
     r"\b(?:grade|stage|severity|type|cause|extent|quality|level)\b|分级|程度|类型|原因|分期|级别|几级"
@@ -146,7 +155,7 @@ def _hear_sentence(text: str, offset: int, words: Book, heard: Heard, *, first: 
     skipped = _hear_lead(text, heard, first=first)
     items = [item for item in words.find(text) if item.start >= skipped]
     before, unsure_before = len(heard.said), heard.unsure
-    if not _DEFINES.match(text) or not items or not _opens_with_term(text, items):
+    if not items or not _is_general(text, items):
         state = _State()
         chinese = any("一" <= c <= "鿿" for c in text)
         for segment in _segments(text, items, skipped):
@@ -161,6 +170,13 @@ def _hear_sentence(text: str, offset: int, words: Book, heard: Heard, *, first: 
         last = _VALUE_LAST.search(text)
         if last:
             heard.lead.append("yes" if last.group(1) in ("yes", "有", "是") else "no")
+
+
+def _is_general(text: str, items: Sequence[Mention]) -> bool:
+    """Whether a sentence speaks of a disease, not of a photograph: "glaucoma damages ..."."""
+    return _opens_with_term(text, items) and bool(
+        _DEFINES.match(text) or _HAPPENS.match(text, items[0].end)
+    )
 
 
 def _doubted(one: Said) -> Said:
@@ -235,8 +251,10 @@ def _cross_border(state: _State, segment: _Segment, heard: Heard, *, chinese: bo
         and not (chinese and _is_clause(segment))
     )
     state.deny = state.deny and listing and not state.closed
+    kept_aside = state.aside and segment.border == ":"  # "differential diagnosis: A, B"
     for reach in ("unlikely", "doubt", "unknown", "aside", "strange"):
         setattr(state, reach, getattr(state, reach) and listing)
+    state.aside = state.aside or kept_aside
     state.excepting = state.between = False
     state.fresh_denial = False
     if state.pending and heard.said[state.pending[-1]].word.kind not in ("term", "option"):
@@ -298,16 +316,23 @@ class _Reader:
                 break
             if kind in ("doubt", "modal", "unlikely", "unknown"):
                 self._doubt(kind, follows)
+            elif kind == "yes_value":
+                state.predicate = True
             elif kind == "shown":
                 state.closed = state.closed or (state.deny and bool(self._denied_here()))
                 state.predicate = True
             elif kind in ("and", "or"):
+                if kind == "or" and not state.deny and not state.pending:
+                    state.doubt = True  # "physiological or a sign of glaucoma"
                 if state.closed and kind == "and":
                     state.deny = state.closed = False
                 if state.predicate and kind == "and" and not state.deny:
                     state.pending = []
             elif kind == "aside":
                 state.aside = True
+                asked = self.text[item.start : item.end] in ("是否", "有无", "与否", "能否")
+                if asked and not follows:
+                    self._reach_back("unknown")
             elif kind == "except":
                 state.excepting = True
             elif kind == "except_end":

@@ -50,7 +50,7 @@ _TAG_QUESTION = re.compile(r",\s*(?:right|correct|ok|isn't it|对吧|是吧|对�
 _TOPIC = re.compile(
     r"(?:^|(?<=[.。!\n]))"
     r"(\s*(?!(?:is|are|does|do|has|can|which|what|any)\b)[A-Za-z-]+(?: [A-Za-z-]+){0,3}"
-    r"|\s*[一-鿿]{2,12}(?<![吗呢]))\?(?=\s*\S)",
+    r"|\s*(?!.{0,10}(?:是否|有无|有没有|是不是|能否|什么|哪|几|多少|怎|如何))[一-鿿]{2,12}(?<![吗呢]))\?(?=\s*\S)",
     re.IGNORECASE,
 )
 """A topic put as a question ("Glaucoma? None.")."""
