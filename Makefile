@@ -16,7 +16,8 @@ DEMO ?= demo
 	@touch $@
 
 .venv/torch: .venv/test # what the tests of training need; they skip without it
-	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 onnx scikit-learn
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 onnx scikit-learn \
+		'transformers>=5.17,<6' accelerate peft safetensors sentencepiece
 	@touch $@
 
 .venv/docs: .venv/core

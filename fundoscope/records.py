@@ -191,6 +191,7 @@ class LeftOut:
         "ungradable",
         "no label value",
         "row without record",
+        "consultation",
         "record without knowledge",
     ]
     name: str
