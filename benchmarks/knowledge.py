@@ -4,7 +4,7 @@ Composes every dialogue of the source `knowledge` in both languages and counts a
 and facts by condition and facet; then spoils answers in known ways and tells how many of the
 spoilt are refused, and how many hand-written paraphrases of facts are let through.
 
-    python benchmarks/knowledge.py [--per-topic 80] [--seed 0]
+    python benchmarks/knowledge.py [--per-topic 100] [--seed 0]
 
 OphGLM's released sample (Gao et al. 2023) gives 30 to 40 questions one verbatim answer.
 """
@@ -39,7 +39,7 @@ SPOILT = 400
 def main() -> None:
     """Print the measures."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--per-topic", type=int, default=80)
+    options.add_argument("--per-topic", type=int, default=100)
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
     for language in LANGUAGES:

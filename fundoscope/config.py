@@ -89,7 +89,7 @@ class Job(BaseModel):
     """Also use labels whose photograph is not there."""
     max_boxes: int = Field(default=10, ge=1)
     """Most boxes of one kind of lesion in a record."""
-    max_per_topic: int = Field(default=80, ge=1)
+    max_per_topic: int = Field(default=100, ge=1)
     """Most dialogues about one condition, for the source `knowledge`."""
     tracks: tuple[str, ...] = ("instruction",)
     """`instruction` (3 to 6 turns), `alignment` (one turn), `knowledge` (1 to 5 turns)."""

@@ -24,7 +24,7 @@ class SourceRequest:
     """Also give records of labels whose photograph is not there."""
     max_boxes: int = 10
     """Most boxes a kind of lesion; see `fundoscope.read.masks`."""
-    max_per_topic: int = 80
+    max_per_topic: int = 100
     """Most dialogues about one condition, for the source that is asked about conditions."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For a user's table: our column name -> the file's column name."""
