@@ -248,7 +248,22 @@ def _beyond(core: str, facts: Sequence[Fact], language: Language) -> tuple[Judge
     for check in (_other_words, _other_numbers, _turned_round, _stronger):
         if problem := check(said, read, facts):
             return problem
+    if language == "en" and (word := _strange_name(core, said, facts)):
+        return "unsupported", f"it does not name its condition, and no fact knows {word!r}"
     return _elsewhere(said, read, facts, LEAST_SHARED[language])
+
+
+def _strange_name(core: str, said: Reading, facts: Sequence[Fact]) -> str:
+    """Return a long word that no fact uses, where the condition is named by none of its names."""
+    if {fact.condition for fact in facts} & set(said.terms):
+        return ""
+    words = set(content_words(core.lower(), "en")) - _words_of_all()
+    return next((word for word in sorted(words) if len(word) >= 6), "")
+
+
+@cache
+def _words_of_all() -> frozenset[str]:
+    return frozenset(w for fact in knowledge().facts for w in content_words(fact.en.lower(), "en"))
 
 
 _Problem = tuple[Judgement, str] | None

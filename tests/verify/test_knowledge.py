@@ -121,6 +121,7 @@ SPOILT = [
     ("a direction", "reduced", "raised"),
     ("a denial", "reduced", "did not reduce"),
     ("another condition", "glaucoma", "cataract"),
+    ("a condition that nobody knows", "glaucoma", "keratoconus"),
     ("a drug", "glaucoma", "glaucoma with bevacizumab"),
     ("a made-up drug", "glaucoma", "glaucoma with fundomab"),
     ("a strong word", "reduced", "always reduced"),
