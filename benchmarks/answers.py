@@ -1,10 +1,21 @@
 """How often an answer is read right, on a corpus with known truth, and how fast.
 
-    python benchmarks/answers.py [--half open|apart|later|last|final|blind|all] [--show 20] [--counts]
+    python benchmarks/answers.py [--half open|apart|later|last|final|blind|all] [--counts]
 
-Rules were written against the half `open`; `apart` was set aside, by frame, before any rule;
-`later` was written after the rules, to break them, and then mended against; `last`, `final` and `blind`
-after that, each read once before anything was mended.
+Rules were written against the half `open`; `apart` was set aside, by frame, before any rule.
+`later`, `last`, `final` and `blind` were written after the rules, to break them, and the rules were
+mended against each in turn. What counts is how each part was read the first time:
+
+    part    decided  right          labelled answers covered
+    apart   908      904 (99.6 %)   98.4 %
+    later   197      173 (87.8 %)   89.7 %   before unknown words made the reader abstain
+    last    106      104 (98.1 %)   89.0 %
+    final    62       59 (95.2 %)   81.9 %
+    blind    52       50 (96.2 %)   87.9 %
+
+Corpus and rules have one author, so even these flatter; today's figures on parts that were mended
+against say only that nothing got worse.
+
 Printed by language and answer space: how many answers have a label, how many of those were
 decided (coverage), how many decisions are right; abstentions and contradictions that the corpus
 asks for; and every wrong decision.

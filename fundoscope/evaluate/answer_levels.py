@@ -27,7 +27,8 @@ _NO_UNIT = (
     r"|岁|个|处|期|象限|\.\d))"
 )
 _GRADE = (
-    r"(?:dr |dme )?(?:grades?|levels?|stages?|category|class|score|severity|icdr|messidor|meta pm"
+    r"(?:dr |dme )?(?:grades?|graded|levels?|stages?|category|class|score|severity"
+    r"|icdr|messidor|meta pm"
     r"|\bc|\br|等级|分级|级别|评级|分类|风险|严重程度)"
 )
 _MARKED = re.compile(
@@ -80,13 +81,13 @@ def read_level(text: str, space: Levels) -> Reading:
     heard = hear(text, book())
     low = text.lower()
     spoken, doubted = _levels_in_words(heard, space.scale)
-    numbers, foreign, ranged = _levels_in_numbers(low, space.scale)
+    numbers, foreign, ranged = _levels_in_numbers(low, space.scale, heard)
     if numbers - set(scale.levels) or ranged:
         return abstained(text)
     found = spoken | numbers
     if _is_absent(heard, space.scale):
         found.add(0)
-    if doubted or foreign or heard.unsure:
+    if doubted or ((foreign or heard.unsure) and not found):
         return abstained(text)
     if len(found) > 1:
         return contradictory(text)
@@ -126,13 +127,16 @@ def _is_absent(heard: Heard, scale: str) -> bool:
     )
 
 
-def _levels_in_numbers(text: str, scale: str) -> tuple[set[int], bool, bool]:
+def _levels_in_numbers(text: str, scale: str, heard: Heard) -> tuple[set[int], bool, bool]:
     """Return the numbers that grade, whether another scale is named, and whether it is a range."""
     levels = terms.scale(scale).levels
     text = text.replace("meta-pm", "meta pm")
     found: set[int] = set()
     foreign = ranged = False
-    for _, sentence in sentences(text):
+    for start, sentence in sentences(text):
+        if any(begin <= start < end for begin, end in heard.unsure_in):
+            ranged = ranged or bool(list(_numbers(sentence)))
+            continue
         if _names_another(sentence, scale):
             foreign = True
             continue

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from fundoscope import terms
 from fundoscope.evaluate.answer_book import book
@@ -20,7 +21,7 @@ from fundoscope.evaluate.answer_spaces import (
     decided,
 )
 from fundoscope.evaluate.answer_text import sentences
-from fundoscope.records import LANGUAGES
+from fundoscope.records import LANGUAGES, Language
 from fundoscope.verify.lexicon import normalised
 
 _COUNTS = [
@@ -63,11 +64,13 @@ _BOUND = re.compile(
 )
 _ASIDE = re.compile(
     r"\bnormal\b|\breference\b|\bwhere up to|\bvalues (?:above|below)|\bsuspicious|正常|参考|可疑"
-    r"|\bconfidence|\bprobab|置信|概率|得分|\bscore\b|\bage[d:\s]|年龄"
+    r"|\bconfidence|\bprobab|置信|概率|得分(?!形)|\bscore\b|\bage[d:\s]|年龄"
 )
+_MINUS = re.compile(r"(?<![\w.])[-−]$")
 _NO_MEASURE = re.compile(
     r"^\s*(?:[-\s]*years?\b|\s*岁|\s*%?\s*(?:confidence|sure|certain)|\s*的?(?:置信|把握))"
 )
+_SPLIT = re.compile(r"[;()\n]|,(?!\d)")
 _HEDGED = re.compile(r"\b(?:may|might|could be|possibly|perhaps|maybe)\b|可能|也许|或许|大概是吧")
 _SYNONYMS = {
     "cdr_vertical": (
@@ -96,10 +99,14 @@ def read_number(text: str, space: Number) -> Reading:
     low = normalised_numbers(text)
     found: list[_Said] = []
     counted = space.quantity.endswith("_count")
+    context = _Context()
     for _, sentence in sentences(low):
-        for part in re.split(r"[;()\n]|,(?!\d)", sentence):
-            if not _ASIDE.search(part):
-                found += _counts(part, space) if counted else _values(part, sentence, space)
+        if counted:
+            for part in _SPLIT.split(sentence):
+                if not _ASIDE.search(part):
+                    found += _counts(part, space)
+        else:
+            found += _values(sentence, space, context)
     if _HEDGED.search(low) or any(one.either or one.bound for one in found):
         return abstained(text)
     values = {_value(one, space) for one in found}
@@ -147,26 +154,72 @@ def _comparable(name: str) -> str:
     return name.lower().replace("（", "(").replace("）", ")").replace("-", " ")
 
 
-def _values(part: str, sentence: str, space: Number) -> Iterator[_Said]:
+def _values(sentence: str, space: Number, context: _Context) -> Iterator[_Said]:
+    """Yield the numbers of a sentence that belong to the space's quantity."""
     pattern, owners = _quantity_names()
-    plain = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", part)
-    names = [(match.start(), owners[match.group()]) for match in pattern.finditer(plain)]
-    if not names:
-        names = [
-            (-1, owners[m.group()])
-            for m in list(pattern.finditer(re.sub(r"(?<=[a-z])-(?=[a-z])", " ", sentence)))[:1]
-        ]
+    plain = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", sentence)
+    names = [(m.start(), m.end(), owners[m.group()]) for m in pattern.finditer(plain)]
+    aside = _asides(plain, [(start, end) for start, end, _ in names])
     for match in _VALUE.finditer(plain):
+        at = match.start()
+        if any(start <= at < end for start, end, _ in names) or any(a <= at < b for a, b in aside):
+            continue
         if _NO_MEASURE.match(plain[match.end("a") :]) or _NO_MEASURE.match(plain[match.end() :]):
             continue
-        before = [owner for at, owner in names if at <= match.start()]
-        owner = before[-1] if before else names[0][1] if names else space.quantity
-        if owner == space.quantity:
+        before = [owner for start, _, owner in names if start <= at]
+        owner = before[-1] if before else names[0][2] if names else space.quantity
+        if owner == space.quantity and context.fits(plain[:at], space):
             yield _said(match, plain, space)
+    context.pass_over(plain)
+
+
+def _asides(text: str, names: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the parts of a sentence whose numbers are none of the eye: ages, normal ranges."""
+    cuts = [0]
+    for match in _SPLIT.finditer(text):
+        if not any(start <= match.start() < end for start, end in names):
+            cuts.append(match.end())
+    cuts.append(len(text))
+    return [(a, b) for a, b in pairwise(cuts) if _ASIDE.search(text[a:b])]
+
+
+@dataclass(slots=True)
+class _Context:
+    """The vessels and the zone that the text spoke of last."""
+
+    of: str = ""
+    where: str = ""
+
+    def fits(self, before: str, space: Number) -> bool:
+        """Whether a number behind `before` is of the vessels and zone that are asked for."""
+        of = _last(before, terms.VESSELS) or self.of
+        where = _last(before, terms.ZONES) or self.where
+        return (not space.of or (of or "all") == space.of) and (
+            not space.where or (where or "whole") == space.where
+        )
+
+    def pass_over(self, sentence: str) -> None:
+        """Keep what the sentence spoke of last."""
+        self.of = _last(sentence, terms.VESSELS) or self.of
+        self.where = _last(sentence, terms.ZONES) or self.where
+
+
+def _last(text: str, table: Mapping[str, Mapping[Language, tuple[str, ...]]]) -> str:
+    """Return the entry of a table whose name stands last in a text."""
+    found = [
+        (text.rfind(name.lower()) + len(name), id)
+        for id, names in table.items()
+        for language in LANGUAGES
+        for name in names[language]
+        if name.lower() in text
+    ]
+    return max(found)[1] if found else ""
 
 
 def _said(match: re.Match[str], text: str, space: Number) -> _Said:
     first = float(match.group("a").replace(",", ""))
+    if terms.quantity(space.quantity).plausible[0] < 0 and _MINUS.search(text[: match.start()]):
+        first = -first
     joint, second = match.group("joint"), match.group("b")
     unit = match.group("ub") or match.group("ua") or ""
     low = high = first

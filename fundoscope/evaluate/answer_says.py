@@ -110,6 +110,8 @@ class Heard:
     """`yes` and `no` that answer by themselves, in order."""
     unsure: bool = False
     """It doubts, and not any one thing."""
+    unsure_in: list[tuple[int, int]] = field(default_factory=list)
+    """Where the sentences that do so begin and end."""
     rest: bool = False
     """It speaks of the rest only ("otherwise normal")."""
 
@@ -155,17 +157,22 @@ def _hear_sentence(text: str, offset: int, words: Book, heard: Heard, *, first: 
     skipped = _hear_lead(text, heard, first=first)
     items = [item for item in words.find(text) if item.start >= skipped]
     before, unsure_before = len(heard.said), heard.unsure
+    heard.unsure = False
     if not items or not _is_general(text, items):
         state = _State()
         chinese = any("一" <= c <= "鿿" for c in text)
         for segment in _segments(text, items, skipped):
-            _cross_border(state, segment, heard, chinese=chinese)
+            opens = len(heard.said) == before
+            _cross_border(state, segment, heard, chinese=chinese, opens=opens)
             if _REFUSAL.search(text, segment.start, segment.end):
                 continue
             _Reader(text, offset, segment, state, heard).read()
         _settle_exceptions(text, heard, before)
-        if heard.unsure and not unsure_before and not _ABOUT_DEGREE.search(text):
+        if heard.unsure:
+            heard.unsure_in.append((offset, offset + len(text)))
+        if heard.unsure and not _ABOUT_DEGREE.search(text):
             heard.said[before:] = [_doubted(one) for one in heard.said[before:]]
+    heard.unsure = heard.unsure or unsure_before
     if len(heard.said) == before and not skipped and not any(_is(i, "doubt") for i in items):
         last = _VALUE_LAST.search(text)
         if last:
@@ -180,7 +187,8 @@ def _is_general(text: str, items: Sequence[Mention]) -> bool:
 
 
 def _doubted(one: Said) -> Said:
-    return replace(one, status="suspected" if one.status == "present" else "unknown")
+    doubted: Status = "suspected" if one.status in ("present", "suspected") else "unknown"
+    return replace(one, status=doubted)
 
 
 def _opens_with_term(text: str, items: Sequence[Mention]) -> bool:
@@ -237,7 +245,9 @@ def _subject(item: Mention) -> bool:
 _VERBS = ("shown", "deny", "deny_ahead", "absent", "doubt", "modal", "unlikely", "unknown")
 
 
-def _cross_border(state: _State, segment: _Segment, heard: Heard, *, chinese: bool) -> None:
+def _cross_border(
+    state: _State, segment: _Segment, heard: Heard, *, chinese: bool, opens: bool
+) -> None:
     """Keep of the state what runs on into the segment."""
     own_verb = any(_is(item, kind) for item in segment.items for kind in _VERBS)
     listed = any(_is(item, "or") for item in segment.items) and not chinese
@@ -253,7 +263,9 @@ def _cross_border(state: _State, segment: _Segment, heard: Heard, *, chinese: bo
     state.deny = state.deny and listing and not state.closed
     kept_aside = state.aside and segment.border == ":"  # "differential diagnosis: A, B"
     for reach in ("unlikely", "doubt", "unknown", "aside", "strange"):
-        setattr(state, reach, getattr(state, reach) and listing)
+        heading = opens and (soft or segment.border == ":")  # "Suspected, not certain: ..."
+        kept = listing or (heading and reach in ("unlikely", "doubt", "unknown"))
+        setattr(state, reach, getattr(state, reach) and kept)
     state.aside = state.aside or kept_aside
     state.excepting = state.between = False
     state.fresh_denial = False
@@ -372,7 +384,6 @@ class _Reader:
             return
         if not follows:
             self.heard.unsure = self.heard.unsure or not state.deny
-            return
         if kind == "unlikely":
             state.unlikely = True
         elif kind == "unknown":
@@ -388,6 +399,8 @@ class _Reader:
         for place in self.state.pending:
             one = said[place]
             flipped: Status = "unknown" if self.state.strange else status
+            if one.status == "suspected" and status == "unknown":
+                flipped = "suspected"  # "suspected, not certain"
             if status == "absent" and one.status == "absent" and not self.state.strange:
                 flipped = "present"
             elif status == "suspected" and one.status == "absent":
@@ -409,7 +422,7 @@ class _Reader:
     def _status(self, item: Mention, words: Sequence[Word]) -> Status:
         state = self.state
         strange = state.strange and not self._is_plain_choice(item, words)
-        if state.unknown or state.unlikely or state.between or strange:
+        if (state.unknown and not state.doubt) or state.unlikely or state.between or strange:
             return "unknown"
         if state.deny:
             return "unknown" if state.doubt else "absent"

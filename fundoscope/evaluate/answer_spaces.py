@@ -105,6 +105,10 @@ class Number:
 
     quantity: str
     unit: str
+    of: str = ""
+    """`all`, `arteries` or `veins`; empty where the question leaves it open."""
+    where: str = ""
+    """`whole`, `zone_b` or `zone_c`; empty where the question leaves it open."""
 
     def __post_init__(self) -> None:
         terms.quantity(self.quantity)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fundoscope.converse.composer import compose
 from fundoscope.errors import ConfigError, TermError
 from fundoscope.evaluate.answer_spaces import (
     Boxes,
@@ -27,6 +28,10 @@ from fundoscope.evaluate.answer_spaces import (
     space_from,
 )
 from fundoscope.evaluate.answers import read_answer
+from fundoscope.records import LANGUAGES, Statement
+from fundoscope.testing import synthetic_record
+from fundoscope.verify.check import Facts
+from fundoscope.verify.claims import claims
 
 DR = YesNo("diabetic_retinopathy")
 NORMAL = YesNo("normal_fundus")
@@ -392,6 +397,46 @@ def test_any_text_can_be_read(text: str) -> None:
     for space in (DR, ICDR, FOUR, Quality(), EyeSide(), Boxes(), Number("cdr_vertical", "1")):
         reading = read_answer(text, space)
         assert (reading.label is not None) == (reading.outcome == "decided")
+
+
+# --- what our own composer says, whose truth is the record
+
+
+def _asked(said: Statement) -> tuple[Space, Any] | None:
+    """Return the space that asks for a statement, and the label that it should give."""
+    if said.aspect == "finding" and said.value in ("present", "absent", "suspected"):
+        truth = {"present": "yes", "absent": "no", "suspected": "suspected"}[str(said.value)]
+        return YesNo(said.term, suspected=True), truth
+    if said.aspect == "eye" and said.value in ("left", "right"):
+        return EyeSide(), said.value
+    if said.aspect == "grade" and said.scale and isinstance(said.value, int):
+        return Levels(said.scale), said.value
+    if said.aspect == "measurement" and isinstance(said.value, float):
+        where = said.where or ("whole" if said.of else "")
+        return Number(said.term, said.unit, said.of, where), said.value
+    return None
+
+
+def test_answers_of_the_composer_are_read_as_the_record_says() -> None:
+    decided, asked, wrong = 0, 0, []
+    for number in range(25):
+        record = synthetic_record(number)
+        facts = Facts.of(record)
+        for language in LANGUAGES:
+            for turn in compose(record, "instruction", language, 0, facts).turns:
+                for claim in claims(turn.answer, language):
+                    if pair := _asked(claim.statement):
+                        asked += 1
+                        found = label(turn.answer, pair[0], turn.question)
+                        found = found.value if isinstance(found, Value) else found
+                        if found in ("abstained", "contradictory"):
+                            continue
+                        decided += 1
+                        if found != pair[1]:
+                            wrong.append((turn.answer, claim.statement, found))
+    assert wrong == []
+    assert asked > 300
+    assert decided / asked > 0.97
 
 
 # --- the corpus
