@@ -8,9 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fundoscope.config import Job, read_job
+    from fundoscope.config import Endpoint, Job, read_job
     from fundoscope.converse.build import build
     from fundoscope.converse.composer import compose
+    from fundoscope.converse.consulting import build_consultations
+    from fundoscope.converse.estimate import estimate
     from fundoscope.converse.jobs import ready_jobs
     from fundoscope.describe.description import description
     from fundoscope.describe.statements import statements
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from fundoscope.export.card import write_card
     from fundoscope.export.runs import export_run
     from fundoscope.export.verified_files import verify_dialogues
+    from fundoscope.knowledge.graph import facts_of
     from fundoscope.ledger import Ledger
     from fundoscope.measure.all_sources import sources
     from fundoscope.measure.mask_folders import read_mask_folder
@@ -54,6 +57,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Conversation": "records",
+    "Endpoint": "config",
     "Facts": "verify.check",
     "Finding": "records",
     "FundoscopeError": "errors",
@@ -70,14 +74,17 @@ _HOMES = {
     "Turn": "records",
     "Unmeasured": "records",
     "build": "converse.build",
+    "build_consultations": "converse.consulting",
     "check_text": "verify.check",
     "claims": "verify.claims",
     "compose": "converse.composer",
     "description": "describe.description",
     "draw_overlay": "measure.overlay",
     "draw_phantom": "phantoms",
+    "estimate": "converse.estimate",
     "examine": "doctor",
     "export_run": "export.runs",
+    "facts_of": "knowledge.graph",
     "join_features": "read.automorph",
     "judge": "verify.check",
     "lesion_boxes": "read.masks",

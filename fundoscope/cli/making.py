@@ -73,7 +73,7 @@ def build(
         list[str] | None, typer.Option(help="A user's table: OURS=THEIRS; may be repeated.")
     ] = None,
     track: Annotated[
-        list[str] | None, typer.Option(help="instruction, alignment; may be repeated.")
+        list[str] | None, typer.Option(help="instruction, alignment, knowledge; may be repeated.")
     ] = None,
     language: Annotated[list[str] | None, typer.Option(help="en, zh; may be repeated.")] = None,
     engine: Annotated[
@@ -82,6 +82,9 @@ def build(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides every choice of wording.")] = None,
     max_boxes: Annotated[int | None, typer.Option(help="Most boxes of a kind of lesion.")] = None,
+    max_per_topic: Annotated[
+        int | None, typer.Option(help="Most dialogues about one condition, of source knowledge.")
+    ] = None,
     labels_only: Annotated[
         bool | None, typer.Option("--labels-only", help="Use labels whose photograph is absent.")
     ] = None,
@@ -125,7 +128,7 @@ def build(
     changes = {
         "source": source, "root": root, "labels": labels, "photographs": photographs,
         "features": features, "columns": _pairs(column), "tracks": track, "languages": language,
-        "engine": engine, "seed": seed, "max_boxes": max_boxes, "labels_only": labels_only,
+        "engine": engine, "seed": seed, "max_boxes": max_boxes, "max_per_topic": max_per_topic, "labels_only": labels_only,
     }  # fmt: skip
     asked = {
         "model": model, "base_url": base_url, "key_env": key_env, "key_file": key_file,
