@@ -128,7 +128,8 @@ def build(
     changes = {
         "source": source, "root": root, "labels": labels, "photographs": photographs,
         "features": features, "columns": _pairs(column), "tracks": track, "languages": language,
-        "engine": engine, "seed": seed, "max_boxes": max_boxes, "max_per_topic": max_per_topic, "labels_only": labels_only,
+        "engine": engine, "seed": seed, "max_boxes": max_boxes, "labels_only": labels_only,
+        "max_per_topic": max_per_topic,
     }  # fmt: skip
     asked = {
         "model": model, "base_url": base_url, "key_env": key_env, "key_file": key_file,
