@@ -132,39 +132,70 @@ def prepared_photograph(preparation: Preparation, photograph: Path | Inside) -> 
 
 
 @dataclass(frozen=True)
-class Collate:
-    """Puts dialogues into a batch, padded on the right.
+class Filler:
+    """A dark photograph of which nothing is learned, for batches without any.
 
-    A batch whose dialogues were all refused holds one row of padding of which nothing is learned.
+    So every batch passes through all parts: a batch of words gives a projector a gradient of zero
+    instead of none, and processes that train together never wait for each other's encoders.
     """
 
+    patch: int
+    """Id of the token that stands for a feature."""
+    count: int
+    """Features of a photograph."""
+    side_px: int
+
+    def ready(self) -> Ready:
+        """Return the row."""
+        tokens = Tokens((self.patch,) * self.count, (IGNORED,) * self.count, 1)
+        dark = np.zeros((3, self.side_px, self.side_px), np.float32)
+        return Ready(tokens, (dark,), (), ())
+
+
+@dataclass(frozen=True)
+class Collate:
+    """Puts dialogues into a batch, padded on the right; one without photographs gets a filler."""
+
     padding: int
+    filler: Filler
+
+    def rows(self, items: Sequence[Ready | Refused]) -> list[Ready]:
+        """Return the rows of the batch."""
+        ready = [item for item in items if isinstance(item, Ready)]
+        return ready if any(item.values for item in ready) else [*ready, self.filler.ready()]
 
     def __call__(self, items: Sequence[Ready | Refused]) -> dict[str, Any]:
-        """Return input_ids, attention_mask, labels, any pixel_values, and `told`."""
-        ready = [item for item in items if isinstance(item, Ready)]
-        rows = [item.tokens for item in ready] or [Tokens((self.padding,) * 2, (IGNORED,) * 2, 0)]
-        longest = max(len(row.ids) for row in rows)
-        batch: dict[str, Any] = {
-            "input_ids": torch.full((len(rows), longest), self.padding),
-            "attention_mask": torch.zeros((len(rows), longest), dtype=torch.long),
-            "labels": torch.full((len(rows), longest), IGNORED),
-        }
+        """Return input_ids, attention_mask, labels, pixel_values and `told`."""
+        rows = self.rows(items)
+        longest = max(len(row.tokens.ids) for row in rows)
+        ids = torch.full((len(rows), longest), self.padding)
+        mask = torch.zeros((len(rows), longest), dtype=torch.long)
+        labels = torch.full((len(rows), longest), IGNORED)
         for number, row in enumerate(rows):
-            batch["input_ids"][number, : len(row.ids)] = torch.tensor(row.ids)
-            batch["attention_mask"][number, : len(row.ids)] = 1
-            batch["labels"][number, : len(row.ids)] = torch.tensor(row.labels)
-        values = [value for item in ready for value in item.values]
-        if values:
-            batch["pixel_values"] = torch.from_numpy(np.stack(values))  # (photographs, 3, S, S)
-        batch["told"] = Told(
-            dialogues=len(ready),
-            photographs=len(values),
-            tokens=sum(len(item.tokens.ids) for item in ready),
-            learned_tokens=int((batch["labels"] != IGNORED).sum()),
-            dropped_exchanges=sum(item.tokens.dropped_exchanges for item in ready),
-            px_per_input_px=[px for item in ready for px in item.px_per_input_px],
-            kept=[share for item in ready for share in item.kept],
-            refused=[item for item in items if isinstance(item, Refused)],
-        )
-        return batch
+            n = len(row.tokens.ids)
+            ids[number, :n] = torch.tensor(row.tokens.ids)
+            mask[number, :n] = 1
+            labels[number, :n] = torch.tensor(row.tokens.labels)
+        values = np.stack([value for row in rows for value in row.values])
+        return {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "labels": labels,
+            "pixel_values": torch.from_numpy(values),  # (photographs, 3, S, S)
+            "told": told_of(items),
+        }
+
+
+def told_of(items: Sequence[Ready | Refused]) -> Told:
+    """Return what a batch says of itself; a filler is not counted."""
+    ready = [item for item in items if isinstance(item, Ready)]
+    return Told(
+        dialogues=len(ready),
+        photographs=sum(len(item.values) for item in ready),
+        tokens=sum(len(item.tokens.ids) for item in ready),
+        learned_tokens=sum(label != IGNORED for item in ready for label in item.tokens.labels),
+        dropped_exchanges=sum(item.tokens.dropped_exchanges for item in ready),
+        px_per_input_px=[px for item in ready for px in item.px_per_input_px],
+        kept=[share for item in ready for share in item.kept],
+        refused=[item for item in items if isinstance(item, Refused)],
+    )

@@ -60,10 +60,6 @@ class OphglmEncoderStage(OphglmStage):
         """Return what puts items into a batch."""
         return CollateLabels(*self._labels, self.preparation.side_px)
 
-    def unseen(self, model: Any) -> Any:
-        """Return 0: every batch has photographs."""
-        return torch.zeros(())
-
     def caches(self, model: Any) -> Iterable[Any]:
         """Return nothing: no language model runs."""
         return ()

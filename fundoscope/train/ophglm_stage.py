@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from transformers import AutoTokenizer
 
@@ -21,7 +20,7 @@ from fundoscope.models.prompt_templates import PhotographTokens
 from fundoscope.train.dialogue_data import Collate, Ready, Refused
 from fundoscope.train.dialogue_tokens import Wording
 from fundoscope.train.freezing import add_lora, check_parts, merge_lora
-from fundoscope.train.retinal_stage import padding_of, template_of
+from fundoscope.train.retinal_stage import collate_of, template_of
 from fundoscope.train.stage_config import StageConfig
 
 _LONGEST_QUESTION = 512
@@ -39,9 +38,9 @@ class FusedDialogues(nn.Module):
         input_ids: Any,
         attention_mask: Any,
         labels: Any,
-        pixel_values: Any = None,
-        question_ids: Any = None,
-        question_mask: Any = None,
+        pixel_values: Any,
+        question_ids: Any,
+        question_mask: Any,
         **more: Any,
     ) -> Any:
         """Return what the language model gives, its `loss` with it.
@@ -49,16 +48,15 @@ class FusedDialogues(nn.Module):
         Parameters
         ----------
         input_ids, attention_mask, labels : (B, T)
-        pixel_values : (B, 3, S, S), one photograph a dialogue; None in a batch of padding
+        pixel_values : (B, 3, S, S), one photograph a dialogue
         question_ids, question_mask : (B, Q)
             The first question, in the text encoder's tokens.
         """
         language = self.ophglm.language
         here = input_ids == self._patch
         words = language.get_input_embeddings()(input_ids.masked_fill(here, 0))
-        if pixel_values is not None:
-            fused = self.ophglm.fuse(pixel_values, question_ids, question_mask)
-            words = words.masked_scatter(here[..., None], fused.to(words.dtype))
+        fused = self.ophglm.fuse(pixel_values, question_ids, question_mask)
+        words = words.masked_scatter(here[..., None], fused.to(words.dtype))
         return language(inputs_embeds=words, attention_mask=attention_mask, labels=labels, **more)
 
 
@@ -72,18 +70,15 @@ class CollateFused:
     def __call__(self, items: Sequence[Ready | Refused]) -> dict[str, Any]:
         """Return a batch of `Collate`, with question_ids and question_mask."""
         batch = self.inner(items)
-        questions = [item.question for item in items if isinstance(item, Ready)]
-        if questions:
-            read = self.reader(
-                questions,
-                return_tensors="pt",
-                padding=True,
-                truncation=True,
-                max_length=_LONGEST_QUESTION,
-            )
-            batch["question_ids"] = read["input_ids"]
-            batch["question_mask"] = read["attention_mask"]
-        return batch
+        questions = [row.question or "?" for row in self.inner.rows(items)]
+        read = self.reader(
+            questions,
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=_LONGEST_QUESTION,
+        )
+        return {**batch, "question_ids": read["input_ids"], "question_mask": read["attention_mask"]}
 
 
 class OphglmStage:
@@ -119,14 +114,7 @@ class OphglmStage:
 
     def collate(self) -> CollateFused:
         """Return what puts items into a batch."""
-        return CollateFused(Collate(padding_of(self.wording.tokenizer)), self._reader)
-
-    def unseen(self, model: Any) -> Any:
-        """Return 0, computed through encoder, text encoder and fusion."""
-        side, device = self.preparation.side_px, next(model.parameters()).device
-        nothing = torch.zeros(1, 3, side, side, device=device)
-        word = torch.ones(1, 1, dtype=torch.long, device=device)
-        return 0 * model.ophglm.fuse(nothing, word, word).sum()
+        return CollateFused(collate_of(self.wording, self.preparation), self._reader)
 
     def sight(self, model: Any) -> OphGLMSight:
         """Return the model as the answering engine takes it."""

@@ -17,7 +17,7 @@ from fundoscope.models.preparation import Preparation
 from fundoscope.models.prompt_templates import PhotographTokens, chat_template, prompt_template
 from fundoscope.models.retinalgpt import load_retinal, photograph_features, save_retinal
 from fundoscope.models.sights import LlavaSight
-from fundoscope.train.dialogue_data import Collate
+from fundoscope.train.dialogue_data import Collate, Filler
 from fundoscope.train.dialogue_tokens import Wording
 from fundoscope.train.freezing import check_parts, freeze, learning, merge_lora
 from fundoscope.train.quantising import quantised
@@ -72,14 +72,7 @@ class RetinalStage:
 
     def collate(self) -> Collate:
         """Return what puts items into a batch."""
-        return Collate(padding_of(self.wording.tokenizer))
-
-    def unseen(self, model: Any) -> Any:
-        """Return 0, computed through encoder and projector."""
-        side = model.config.vision_config.image_size
-        nothing = torch.zeros(1, 3, side, side, device=model.lm_head.weight.device)
-        seen = model.model.get_image_features(pixel_values=nothing).pooler_output
-        return 0 * sum(one.sum() for one in seen)
+        return collate_of(self.wording, self.preparation)
 
     def sight(self, model: Any) -> LlavaSight:
         """Return the model as the answering engine takes it."""
@@ -122,6 +115,13 @@ def template_of(config: StageConfig, tokenizer: Any) -> Any:
     return (
         chat_template(tokenizer) if config.template == "chat" else prompt_template(config.template)
     )
+
+
+def collate_of(wording: Wording, preparation: Preparation) -> Collate:
+    """Return what puts dialogues into a batch."""
+    patch = wording.tokenizer.convert_tokens_to_ids(wording.photograph.patch)
+    filler = Filler(patch, wording.photograph.count, preparation.side_px)
+    return Collate(padding_of(wording.tokenizer), filler)
 
 
 def padding_of(tokenizer: Any) -> int:

@@ -27,10 +27,6 @@ class StageModel(Protocol):
         """Return what puts items into a batch."""
         ...
 
-    def unseen(self, model: Any) -> Any:
-        """Return 0, computed through all that looks at photographs."""
-        ...
-
     def sight(self, model: Any) -> Sight:
         """Return the model as the answering engine takes it."""
         ...

@@ -45,7 +45,6 @@ class StageTrainer(Trainer):
     ----------
     config : StageConfig
     scorer : what scores held-out data; its row has a `held_out_loss`
-    unseen : 0, computed through all that looks at photographs
     **more : of transformers' Trainer
     """
 
@@ -55,10 +54,9 @@ class StageTrainer(Trainer):
         self,
         config: StageConfig,
         scorer: Scorer | None,
-        unseen: Callable[[Any], Any],
         **more: Any,
     ) -> None:
-        self._config, self._scorer, self._unseen = config, scorer, unseen
+        self._config, self._scorer = config, scorer
         self._step = _Step()
         self._gradient = self._rate = 0.0
         self._scored_at: int | None = None
@@ -94,14 +92,7 @@ class StageTrainer(Trainer):
         inputs.pop("told", None)
         if num_items_in_batch is not None:
             num_items_in_batch = torch.as_tensor(num_items_in_batch).clamp(min=1)
-        made = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        loss = made[0] if return_outputs else made
-        alone = self.accelerator.num_processes == 1
-        if "pixel_values" in inputs or (alone and loss.requires_grad):
-            return made
-        # of words alone a projector learns nothing, but all processes pass through the same parts
-        loss = loss + self._unseen(self.accelerator.unwrap_model(model)).to(loss.device)
-        return (loss, made[1]) if return_outputs else loss
+        return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
     def _refuse(self, told: Told) -> None:
         for item in told.refused:
@@ -188,7 +179,7 @@ class StageTrainer(Trainer):
         troubles = Counter(item.trouble for one in told for item in one.refused)
         return {
             "step": self.state.global_step,
-            "loss": step.loss,
+            "loss": self._mean_over_processes(step.loss),
             "rate": self._rate,
             "gradient": self._gradient,
             "dialogues": sum(one.dialogues for one in told),
@@ -201,6 +192,12 @@ class StageTrainer(Trainer):
             "px_per_input_px": sum(px) / len(px) if px else None,
             "field_kept": sum(kept) / len(kept) if kept else None,
         }
+
+    def _mean_over_processes(self, value: float) -> float:
+        if self.accelerator.num_processes == 1:
+            return value
+        own = torch.tensor(value, device=self.args.device)
+        return float(self.accelerator.reduce(own, "mean"))
 
     # scores
 

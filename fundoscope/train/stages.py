@@ -195,7 +195,6 @@ def _trainer(config: StageConfig, kind: StageModel, model: Any, progress: Progre
     trainer = StageTrainer(
         config,
         scorer,
-        kind.unseen,
         model=model,
         args=arguments,
         train_dataset=data,

@@ -290,3 +290,34 @@ def test_preview_shows_what_is_learned(bench: Path, tmp_path: Path):
     assert "Is it good?" not in learned
     assert "### Assistant:" in learned
     assert shown.photographs == 1
+
+
+TWO = """
+import sys
+from pathlib import Path
+from fundoscope.train.stage_config import read_stage
+from fundoscope.train.stages import train_stage
+train_stage(read_stage(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(bench: Path, tmp_path: Path):
+    # of words alone in the second half: no process may wait for the other's encoder
+    rows = json.loads((bench / "dialogues.json").read_text())
+    for n in range(8):
+        turns = [{"from": "human", "value": "Hello."}, {"from": "gpt", "value": "Hi. " * n}]
+        rows.append({"id": f"w{n}", "conversations": turns})
+    (tmp_path / "dialogues.json").write_text(json.dumps(rows))
+    source = [{"dialogues": tmp_path / "dialogues.json", "photographs": bench}]
+    train_stage(stage(bench, tmp_path / "one", data=source, steps=4, batch_each=4))
+    two = stage(bench, tmp_path / "two", data=source, steps=4, batch_each=2)
+    (tmp_path / "stage.yaml").write_text(json.dumps(two.model_dump(mode="json")))
+    (tmp_path / "two.py").write_text(TWO)
+    code = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*code, str(tmp_path / "two.py"), str(tmp_path / "stage.yaml")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()[-1500:]
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-5)

@@ -16,7 +16,7 @@ from fundoscope.models.preparation import Preparation  # noqa: E402
 from fundoscope.models.prompt_templates import IGNORED, V0, Exchange, PhotographTokens  # noqa: E402
 from fundoscope.models.retinalgpt import load_retinal  # noqa: E402
 from fundoscope.models.tiny import tiny_tokenizer, write_tiny_llava  # noqa: E402
-from fundoscope.train.dialogue_data import Collate, DialogueData, Ready, Refused  # noqa: E402
+from fundoscope.train.dialogue_data import Collate, DialogueData, Filler, Ready, Refused  # noqa: E402
 from fundoscope.train.dialogue_files import TrainingDialogue, open_dialogues  # noqa: E402
 from fundoscope.train.dialogue_tokens import Wording  # noqa: E402
 from fundoscope.train.mixing import Mix  # noqa: E402
@@ -54,11 +54,11 @@ def data(folder: Path, rows: list[dict[str, Any]], most_tokens: int = 2048) -> D
 def scores(folder: Path, items: list[Ready | Refused]) -> list[Any]:
     """Scores of each dialogue's own tokens, from one batch."""
     model = load_retinal(folder / "model").eval()
-    batch = Collate(3)(items)
+    batch = Collate(3, Filler(PATCH_ID, 16, 56))(items)
     del batch["told"]
     with torch.inference_mode():
         logits = model(**batch).logits
-    rows = zip(logits, batch["attention_mask"], strict=True)
+    rows = zip(logits[: len(items)], batch["attention_mask"][: len(items)], strict=True)
     return [own[mask.bool()] for own, mask in rows]
 
 
