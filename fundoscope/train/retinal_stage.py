@@ -61,14 +61,24 @@ class RetinalStage:
                 "single embedding rows cannot learn where the weights are sharded",
                 mend="train this stage without FSDP: little learns in it",
             )
-        more: dict[str, Any] = {"dtype": torch.float32}
+        more: dict[str, Any] = {"dtype": torch.bfloat16 if self._holds_half() else torch.float32}
         if config.lora is not None and config.lora.bits is not None:
             more = quantised(config.lora.bits, ["multi_modal_projector", "vision_tower", "lm_head"])
         model = load_retinal(config.model, **more)
         marks = [token for token in (block.start, block.end) if token]
         ids = self.wording.tokenizer.convert_tokens_to_ids(marks)
         freeze(model, config.learns, ids, config.lora)
+        for parameter in learning(model).values():  # small steps are lost in 16 bits
+            parameter.data = parameter.data.float()
         return model
+
+    def _holds_half(self) -> bool:
+        """Whether frozen weights may stay at bfloat16: they are stored so, and each is whole."""
+        stored = LlavaConfig.from_pretrained(self._config.model).dtype
+        sharded = any(
+            os.environ.get(f"ACCELERATE_USE_{name}") == "true" for name in ("FSDP", "DEEPSPEED")
+        )
+        return self._config.precision == "bf16" and stored == torch.bfloat16 and not sharded
 
     def collate(self) -> Collate:
         """Return what puts items into a batch."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from fundoscope.models.tiny import write_tiny_llava  # noqa: E402
 from fundoscope.train.preview import preview  # noqa: E402
 from fundoscope.train.run_log import LOG, rows_of  # noqa: E402
 from fundoscope.train.stage_config import StageConfig, make_stage, read_stage  # noqa: E402
-from fundoscope.train.stages import MANIFEST, train_stage  # noqa: E402
+from fundoscope.train.stages import MANIFEST, stage_model, train_stage  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning"
@@ -279,6 +280,21 @@ def test_bf16_trains_and_keeps_its_weights_whole(bench: Path, tmp_path: Path):
     train_stage(stage(bench, tmp_path / "run", precision="bf16"))
     assert load_retinal(tmp_path / "run" / "model").lm_head.weight.dtype == torch.float32
     assert all(np.isfinite(losses(tmp_path / "run")))
+
+
+def test_a_model_stored_at_16_bits_stays_so_but_for_what_learns(bench: Path, tmp_path: Path):
+    half = load_retinal(bench / "model", dtype=torch.bfloat16)
+    shutil.copytree(bench / "model", tmp_path / "half")
+    half.save_pretrained(tmp_path / "half")
+    config = stage(bench, tmp_path / "run", model=tmp_path / "half", precision="bf16",
+                   learns=["projector", "new_tokens"])  # fmt: skip
+    model = stage_model(config).load()
+    kinds = {p.requires_grad: p.dtype for p in model.parameters()}
+    assert kinds == {True: torch.float32, False: torch.bfloat16}
+    train_stage(config)
+    assert all(np.isfinite(losses(tmp_path / "run")))
+    names = changed(tmp_path / "half", tmp_path / "run" / "model")
+    assert all("linear_1" in name or "embed_tokens" in name for name in names)
 
 
 def test_preview_shows_what_is_learned(bench: Path, tmp_path: Path):
