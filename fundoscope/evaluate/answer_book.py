@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
@@ -14,7 +15,7 @@ import yaml
 from fundoscope import terms
 from fundoscope.records import LANGUAGES
 from fundoscope.verify.cues import CUES, SEVERITIES
-from fundoscope.verify.lexicon import Mention, Word, normalised
+from fundoscope.verify.lexicon import Word, normalised
 
 _START = re.compile(r"[a-z0-9]+|[^\x00-\x7f]|[+/]")
 _TAKEN_FROM_VERIFY = (
@@ -23,6 +24,7 @@ _TAKEN_FROM_VERIFY = (
 )  # fmt: skip
 _LATIN_WORD = re.compile(r"[a-z][a-z'-]*")
 _HAN = re.compile(r"[一-鿿]+")
+_Phrase = tuple[str, tuple[Word, ...], frozenset[str]]
 NARROWER = 1
 """Level of a term's word that names only a kind of it."""
 SUBJECTS = frozenset({"term", "level", "severity", "normal", "quality", "eye", "option"})
@@ -38,6 +40,17 @@ def _free_words() -> Mapping[str, Any]:
     return loaded
 
 
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A phrase of the book in a text."""
+
+    words: tuple[Word, ...]
+    kinds: frozenset[str]
+    """Kinds of its words."""
+    start: int
+    end: int
+
+
 class Book:
     """Phrases of both languages and what they stand for; longest first."""
 
@@ -48,11 +61,13 @@ class Book:
             known = self.meanings.get(key, ())
             if word not in known:
                 self.meanings[key] = (word, *known)
-        self._by_start: dict[str, list[tuple[str, tuple[Word, ...]]]] = defaultdict(list)
+        self._by_start: dict[str, list[_Phrase]] = defaultdict(list)
         for phrase in sorted(self.meanings, key=len, reverse=True):
             start = _START.match(phrase)
             if start:
-                self._by_start[start.group()].append((phrase, self.meanings[phrase]))
+                words = self.meanings[phrase]
+                kinds = frozenset(word.kind for word in words)
+                self._by_start[start.group()].append((phrase, words, kinds))
 
     def find(self, text: str) -> list[Mention]:
         """Return the mentions in a normalised text, in order, none overlapping."""
@@ -122,8 +137,8 @@ def _is_plain(word: str, plain: frozenset[str]) -> bool:
     return any(word.endswith(end) and word[: -len(end)] in plain for end in ("s", "ly", "'s"))
 
 
-def _longest(text: str, at: int, phrases: list[tuple[str, tuple[Word, ...]]]) -> Mention | None:
-    for phrase, words in phrases:
+def _longest(text: str, at: int, phrases: list[_Phrase]) -> Mention | None:
+    for phrase, words, kinds in phrases:
         if text.startswith(phrase, at):
             end = at + len(phrase)
             if _latin(phrase[-1]):
@@ -131,7 +146,7 @@ def _longest(text: str, at: int, phrases: list[tuple[str, tuple[Word, ...]]]) ->
                     end += 1  # an English plural
                 if _latin(text[end : end + 1]):
                     continue
-            return Mention(words, at, end)
+            return Mention(words, kinds, at, end)
     return None
 
 

@@ -24,10 +24,8 @@ from fundoscope.evaluate.answer_spaces import (
 from fundoscope.records import Box
 
 _N = r"(-?\d+(?:\.\d+)?)\s*(?:%|px|pixels|像素)?"
-_SEP = r"\s*[,，\s]\s*"
-_TAG = re.compile(
-    r"<\|box_start\|>(.*?)<\|box_end\|>|<box>(.*?)</box>|<bbox>(.*?)</bbox>", re.DOTALL
-)
+_SEP = r"(?:\s*[,，]\s*|\s+)"
+_TAG = re.compile(r"<\|box_start\|>([^<]*)<\|box_end\|>|<box>([^<]*)</box>|<bbox>([^<]*)</bbox>")
 _POINTS = re.compile(
     rf"\(\s*{_N}{_SEP}{_N}\s*\)\s*"
     r"(?:[,，]?\s*(?:and\s+)?(?:右下角?|bottom[ -]right)\s*:?|,|，|to|and|-|–|到|至|和)?\s*"
@@ -53,6 +51,7 @@ _SPANS = re.compile(
 )  # fmt: skip
 _PIXELS = re.compile(r"pixel|\bpx\b|px\b|像素", re.IGNORECASE)
 _THOUSAND = re.compile(r"0\s*(?:-|–|to|到)\s*1000|thousandth|千分", re.IGNORECASE)
+_LONGEST = 20_000
 _SCALE_WORDS = re.compile(r"0\s*(?:-|–|to|到)\s*1000")
 
 
@@ -72,6 +71,7 @@ def read_boxes(written: str, text: str, space: Boxes) -> Reading:
     written : the answer with its notations (`Answer.written`)
     text : the answer as sentences, for one that says that there is nothing
     """
+    written = written[-_LONGEST:]
     groups = list(_groups(_SCALE_WORDS.sub(" 千分 ", written), space.form))
     if not groups:
         return _nothing(written, text)
@@ -142,7 +142,7 @@ def _convention(group: _Group, hint: BoxConvention | None, space: Boxes) -> BoxC
     if hint is not None:
         return hint
     fitting: list[BoxConvention] = []
-    whole = all(number == int(number) for number in group.numbers)
+    whole = all(number.is_integer() for number in group.numbers)
     if whole and max(group.numbers) <= 1000 and _box(group, "0-1000", space) is not None:
         fitting.append("0-1000")
     if space.size is None or _box(group, "pixels", space) is not None:

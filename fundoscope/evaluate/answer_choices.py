@@ -110,7 +110,9 @@ _ORDINAL = re.compile(
 _LETTER = re.compile(r"(?<![A-Za-z\d])([A-Z])(?![A-Za-z\d'])(?!型)")
 _SMALL_LETTER = re.compile(r"^\s*[(\[]?([a-z])[)\].:]?\s*$|^\s*\(?([a-z])[).](?=\s)")
 _ARTICLE_AHEAD = re.compile(r"A(?=\s+[a-z])")
-_LIST_OF_ALL = re.compile(r"(?:^|\n)\s*\(?A\s*[.):、].*\bB\s*[.):、].*\bC\s*[.):、].*")
+_LIST_OF_ALL = re.compile(
+    r"(?:^|\n)[ \t]*\(?A\s*[.):、].{0,200}?\bB\s*[.):、].{0,200}?\bC\s*[.):、].*"
+)
 _AFTER_LETTER_VERB = re.compile(
     r"A\s+(?:is|was|or|and|because|since|as|seems|fits|does|but|would)\b"
 )

@@ -19,7 +19,7 @@ _WRITTEN = {
     "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6,
 }  # fmt: skip
 _NUMBER = (
-    r"(\d+(?![\d.]*\d)|zero|one|two|three|four|five|six|seven|iii|ii|iv|vi|v|i"
+    r"(\d{1,3}(?!\d|\.\d)|zero|one|two|three|four|five|six|seven|iii|ii|iv|vi|v|i"
     r"|[零〇一二两三四五六七])"
 )
 _NO_UNIT = (

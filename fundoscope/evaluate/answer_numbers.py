@@ -44,8 +44,8 @@ _UNIT = (
     r"|度|%|percent\b|per cent\b|dd\b|d\b|diopt(?:er|re)s?\b)"
 )
 _VALUE = re.compile(
-    r"(?<![\w.])(?P<a>\d+(?:,\d{3})+(?:\.\d+)?|\d*\.?\d+)\s*(?P<ua>" + _UNIT + r")?"
-    r"(?:\s*(?P<joint>-|–|~|to|and|至|到|:|/|或|or)\s*(?P<b>\d*\.?\d+))?"
+    r"(?<![\w.])(?P<a>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{0,12}\.?\d{1,12})\s*(?P<ua>" + _UNIT + r")?"
+    r"(?:\s*(?P<joint>-|–|~|to|and|至|到|:|/|或|or)\s*(?P<b>\d{0,12}\.?\d{1,12}))?"
     r"\s*(?P<ub>" + _UNIT + r")?(?!\.?\d)",
     re.ASCII,
 )  # fmt: skip
@@ -68,7 +68,7 @@ _ASIDE = re.compile(
 )
 _MINUS = re.compile(r"(?<![\w.])[-−]$")
 _NO_MEASURE = re.compile(
-    r"^\s*(?:[-\s]*years?\b|\s*岁|\s*%?\s*(?:confidence|sure|certain)|\s*的?(?:置信|把握))"
+    r"\s*(?:[-\s]*years?\b|\s*岁|\s*%?\s*(?:confidence|sure|certain)|\s*的?(?:置信|把握))"
 )
 _SPLIT = re.compile(r"[;()\n]|,(?!\d)")
 _HEDGED = re.compile(r"\b(?:may|might|could be|possibly|perhaps|maybe)\b|可能|也许|或许|大概是吧")
@@ -164,11 +164,11 @@ def _values(sentence: str, space: Number, context: _Context) -> Iterator[_Said]:
         at = match.start()
         if any(start <= at < end for start, end, _ in names) or any(a <= at < b for a, b in aside):
             continue
-        if _NO_MEASURE.match(plain[match.end("a") :]) or _NO_MEASURE.match(plain[match.end() :]):
+        if _NO_MEASURE.match(plain, match.end("a")) or _NO_MEASURE.match(plain, match.end()):
             continue
         before = [owner for start, _, owner in names if start <= at]
         owner = before[-1] if before else names[0][2] if names else space.quantity
-        if owner == space.quantity and context.fits(plain[:at], space):
+        if owner == space.quantity and context.fits(plain, at, space):
             yield _said(match, plain, space)
     context.pass_over(plain)
 
@@ -190,8 +190,11 @@ class _Context:
     of: str = ""
     where: str = ""
 
-    def fits(self, before: str, space: Number) -> bool:
-        """Whether a number behind `before` is of the vessels and zone that are asked for."""
+    def fits(self, text: str, at: int, space: Number) -> bool:
+        """Whether the number at `at` is of the vessels and zone that are asked for."""
+        if not space.of and not space.where:
+            return True
+        before = text[:at]
         of = _last(before, terms.VESSELS) or self.of
         where = _last(before, terms.ZONES) or self.where
         return (not space.of or (of or "all") == space.of) and (
@@ -218,7 +221,9 @@ def _last(text: str, table: Mapping[str, Mapping[Language, tuple[str, ...]]]) ->
 
 def _said(match: re.Match[str], text: str, space: Number) -> _Said:
     first = float(match.group("a").replace(",", ""))
-    if terms.quantity(space.quantity).plausible[0] < 0 and _MINUS.search(text[: match.start()]):
+    if terms.quantity(space.quantity).plausible[0] < 0 and _MINUS.search(
+        text[max(0, match.start() - 2) : match.start()]
+    ):
         first = -first
     joint, second = match.group("joint"), match.group("b")
     unit = match.group("ub") or match.group("ua") or ""
@@ -230,7 +235,13 @@ def _said(match: re.Match[str], text: str, space: Number) -> _Said:
         else:
             low, high = sorted((first, float(second)))
     known = _UNITS.get(unit, "")
-    return _Said(low, high, known, bool(_BOUND.search(text[: match.start()])), either)
+    return _Said(
+        low,
+        high,
+        known,
+        bool(_BOUND.search(text[max(0, match.start() - 20) : match.start()])),
+        either,
+    )
 
 
 def _value(one: _Said, space: Number) -> Value:
@@ -265,11 +276,13 @@ def _counts(part: str, space: Number) -> Iterator[_Said]:
         for word in mention.words
         if word.kind == "term" and word.id in terms.lesions()
     ]
-    for match in re.finditer(r"(?<![\w.])(\d+)(?![\d.]*\d|\s*%|\s*years?|\s*岁)", plain, re.ASCII):
+    for match in re.finditer(
+        r"(?<![\w.])(\d{1,9})(?!\d|\.\d|\s*%|\s*years?|\s*岁)", plain, re.ASCII
+    ):
         behind = [id for start, _, id in lesions if 0 <= start - match.end() <= 12]
         before = [id for _, end, id in lesions if end <= match.start()]
         owner = behind[0] if behind else before[-1] if before else asked
         if owner == asked:
             number = float(match.group(1))
-            bound = bool(_BOUND.search(plain[: match.start()]))
+            bound = bool(_BOUND.search(plain[max(0, match.start() - 20) : match.start()]))
             yield _Said(number, number, "", bound, False)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fundoscope import terms
-from fundoscope.evaluate.answer_book import SUBJECTS, Book, strange_word
+from fundoscope.evaluate.answer_book import SUBJECTS, Book, Mention, strange_word
 from fundoscope.evaluate.answer_text import sentences
-from fundoscope.verify.lexicon import Mention, Word, normalised
+from fundoscope.verify.lexicon import Word, normalised
 
 Status = Literal["present", "absent", "suspected", "unknown"]
 
@@ -235,21 +235,23 @@ def _segments(text: str, items: Sequence[Mention], skipped: int) -> list[_Segmen
 
 
 def _is(item: Mention, kind: str) -> bool:
-    return any(word.kind == kind for word in item.words)
+    return kind in item.kinds
 
 
 def _subject(item: Mention) -> bool:
-    return any(word.kind in SUBJECTS for word in item.words)
+    return not SUBJECTS.isdisjoint(item.kinds)
 
 
-_VERBS = ("shown", "deny", "deny_ahead", "absent", "doubt", "modal", "unlikely", "unknown")
+_VERBS = frozenset(
+    {"shown", "deny", "deny_ahead", "absent", "doubt", "modal", "unlikely", "unknown"}
+)
 
 
 def _cross_border(
     state: _State, segment: _Segment, heard: Heard, *, chinese: bool, opens: bool
 ) -> None:
     """Keep of the state what runs on into the segment."""
-    own_verb = any(_is(item, kind) for item in segment.items for kind in _VERBS)
+    own_verb = any(not _VERBS.isdisjoint(item.kinds) for item in segment.items)
     listed = any(_is(item, "or") for item in segment.items) and not chinese
     soft = segment.border in (",", "、", "")
     subjects = [item for item in segment.items if _subject(item)]
@@ -296,6 +298,9 @@ class _Reader:
         self.text, self.offset, self.segment = text, offset, segment
         self.state, self.heard = state, heard
         self.rest = any(_is(item, "rest") or _is(item, "other") for item in segment.items)
+        self.last_subject = max(
+            (place for place, item in enumerate(segment.items) if _subject(item)), default=-1
+        )
         self.parts = [item for item in segment.items if _is(item, "part")]
         if any(_subject(item) for item in segment.items) and not state.strange:
             state.strange = bool(strange_word(text, segment.items, segment.start, segment.end))
@@ -355,12 +360,14 @@ class _Reader:
                 self.heard.rest = True
 
     def _subject_follows(self, position: int) -> bool:
-        later = [item for item in self.segment.items[position + 1 :] if _subject(item)]
+        if position >= self.last_subject:
+            return False
         pending = self.state.pending
         about_eye = bool(pending) and self.heard.said[pending[-1]].word.kind == "eye"
-        if pending and not about_eye and all(_is(item, "eye") for item in later):
-            return False  # "drusen are not seen in the left eye"
-        return bool(later)
+        if not pending or about_eye:
+            return True
+        later = self.segment.items[position + 1 :]  # "drusen are not seen in the left eye"
+        return any(_subject(item) and not _is(item, "eye") for item in later)
 
     def _denied_here(self) -> bool:
         return any(one.status in ("absent", "unknown") for one in self.heard.said[-4:])

@@ -7,20 +7,24 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+LONGEST = 5_000
+"""Characters that are read, thoughts left aside: of a longer answer the two ends."""
 
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHT_END = re.compile(r"\A.*</(think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
 _TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}")
 _FENCE = re.compile(r"```\w*\n?|`")
-_TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t:|-]*-{3}[ \t:|-]*$", re.MULTILINE)
+_TABLE_RULE = re.compile(r"^(?=[^\n]*---)[ \t:|-]+$", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.+?)\|[ \t]*$", re.MULTILINE)
 _LINE_MARK = re.compile(
     r"^[ \t]*(?:#+[ \t]*|>[ \t]*|[-*•][ \t]+|\d{1,2}[.)、][ \t]+)+", re.MULTILINE
 )
 _STRESS = re.compile(r"\*\*|__|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
-_QUOTES = re.compile(r"[\"“”「」『』]")
+_QUOTES = str.maketrans({**dict.fromkeys('"“”「」『』'), "’": "'"})
 _SHORT_FORMS = (
     (re.compile(r"\bcan'?t\b|\bcan not\b", re.IGNORECASE), "cannot"),
     (re.compile(r"\bwon't\b", re.IGNORECASE), "will not"),
@@ -87,10 +91,12 @@ def cleaned(answer: str, question: str = "") -> Answer:
         written = _THOUGHT.sub("", written)
     if not written.strip():
         return Answer("", "")
-    marked = [_plain(text) for text in _TAGGED.findall(written) + _BOXED.findall(written)]
-    text = _plain(_as_lines(written))
+    marked = []
+    if "<" in written or "\\boxed" in written:
+        marked = [_plain(text) for text in _TAGGED.findall(written) + _BOXED.findall(written)]
+    text = _plain(_shortened(_as_lines(written)))
     if question:
-        asked = _plain(unicodedata.normalize("NFKC", question)).strip()
+        asked = _asked(question)
         if asked and text.strip().lower().startswith(asked.lower()):
             text = text.strip()[len(asked) :]
     strong = tuple(marked) or tuple(
@@ -101,6 +107,18 @@ def cleaned(answer: str, question: str = "") -> Answer:
     for match in _WEAK.finditer(whole):
         weak = whole[match.end() :]
     return Answer(whole, written, strong, weak.strip())
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning and the end of a text that runs away."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
+
+
+@lru_cache(maxsize=4096)
+def _asked(question: str) -> str:
+    return _plain(unicodedata.normalize("NFKC", question)).strip()
 
 
 def sentences(text: str) -> Iterator[tuple[int, str]]:
@@ -119,12 +137,14 @@ def _asserted(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    text = _FENCE.sub("", text)
+    if "`" in text:
+        text = _FENCE.sub("", text)
     if "|" in text:
         text = _TABLE_ROW.sub(_row, _TABLE_RULE.sub("", text))
-    text = _LINE_MARK.sub("", _STRESS.sub("", text))
-    text = _QUOTES.sub("", text).replace("’", "'")
-    if "n't" in text or "can" in text.lower() or "." in text or "'" in text:
+    if "*" in text or "_" in text:
+        text = _STRESS.sub("", text)
+    text = _LINE_MARK.sub("", text).translate(_QUOTES)
+    if "'" in text or "can" in text.lower() or ".e." in text or ".g." in text:
         for pattern, plain in _SHORT_FORMS:
             text = pattern.sub(plain, text)
     return text
@@ -136,12 +156,14 @@ def _row(match: re.Match[str]) -> str:
 
 def _as_lines(text: str) -> str:
     """Return a JSON object as lines `key: value`, anything else as it is."""
+    if "{" not in text:
+        return text
     bare = _FENCE.sub("", text).strip()
     if not bare.startswith("{"):
         return text
     try:
         loaded = json.loads(bare)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     if not isinstance(loaded, dict):
         return text

@@ -34,9 +34,6 @@ from fundoscope.evaluate.answer_text import Answer, cleaned
 VERSION = "1"
 """Of the rules; a report states it, for other rules may read an answer otherwise."""
 
-LONGEST = 20_000
-"""Characters of an answer that are read; a longer one is a runaway, and its end is read."""
-
 
 def read_answer(answer: str, space: Space, *, question: str = "") -> Reading:
     """Return the label that an answer gives, if it gives one.
@@ -61,7 +58,7 @@ def read_answer(answer: str, space: Space, *, question: str = "") -> Reading:
     >>> read_answer("An image of the retina.", Options((("A", "Glaucoma"),))).outcome
     'abstained'
     """
-    text = cleaned(answer[-LONGEST:], question)
+    text = cleaned(answer, question)
     if isinstance(space, Boxes):
         return read_boxes(text.written, text.whole, space)
     return _concluded(text, lambda part: _read(part, space))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -397,6 +398,14 @@ def test_any_text_can_be_read(text: str) -> None:
     for space in (DR, ICDR, FOUR, Quality(), EyeSide(), Boxes(), Number("cdr_vertical", "1")):
         reading = read_answer(text, space)
         assert (reading.label is not None) == (reading.outcome == "decided")
+
+
+@pytest.mark.parametrize("again", ["no ", "未见", "1 ", "<box>", '{"a":'])
+def test_an_answer_that_runs_away_is_read_in_a_moment(again: str) -> None:
+    began = time.process_time()
+    for space in (DR, ICDR, Boxes(), Number("cdr_vertical", "1")):
+        read_answer(again * 20_000, space)
+    assert time.process_time() - began < 20  # quadratic rules took minutes
 
 
 # --- what our own composer says, whose truth is the record
