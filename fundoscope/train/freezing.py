@@ -89,6 +89,7 @@ def _only_rows(model: Any, rows: Sequence[int]) -> Any:
     weight.requires_grad_(True)
     mask = torch.zeros(weight.shape[0], 1, dtype=weight.dtype, device=weight.device)
     mask[list(rows)] = 1
+    weight.learned_rows = len(rows)
     return weight.register_hook(lambda gradient: gradient * mask.to(gradient))
 
 
@@ -125,6 +126,15 @@ def merge_lora(model: Any) -> None:
 def learning(model: Any) -> dict[str, Any]:
     """Return the parameters that learn, by name."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def learned_count(model: Any) -> int:
+    """Return how many numbers learn; of an embedding of which only rows do, only those."""
+    count = 0
+    for parameter in learning(model).values():
+        rows = getattr(parameter, "learned_rows", None)
+        count += parameter.numel() if rows is None else rows * parameter.shape[1]
+    return count
 
 
 def group_parameters(

@@ -26,7 +26,7 @@ from fundoscope.export.whole_files import whole_file
 from fundoscope.models.legacy_config import read_json
 from fundoscope.models.ophglm_files import MODEL_TYPE as OPHGLM
 from fundoscope.train.dialogue_data import DialogueData
-from fundoscope.train.freezing import learning
+from fundoscope.train.freezing import learned_count
 from fundoscope.train.label_data import LabelData, LabelScorer
 from fundoscope.train.ophglm_encoder_stage import OphglmEncoderStage
 from fundoscope.train.ophglm_stage import OphglmStage
@@ -82,7 +82,7 @@ def train_stage(config: StageConfig, progress: Progress = lambda n: None) -> Sta
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if config.held_out and not _is_scored(out / LOG, trainer.state.global_step):
         trainer.evaluate()
-    learned = sum(p.numel() for p in learning(model).values())
+    learned = learned_count(model)
     whole = _whole_model(kind, trainer)
     if not trainer.args.should_save:
         return StageRun(out, {})

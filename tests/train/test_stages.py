@@ -105,6 +105,8 @@ def test_stage_one_changes_the_projector_and_two_embedding_rows(bench: Path, tmp
     moved = (old != new).any(dim=1).nonzero().flatten().tolist()
     assert moved == [START_ID, END_ID]
     assert run.manifest["counts"]["photographs"] == 6
+    # the projector's 32 x 32 and 32, and two rows of 32
+    assert run.manifest["learned_parameters"] == 32 * 32 + 32 + 2 * 32
 
 
 def test_stage_two_changes_projector_and_language_but_not_the_encoder(bench: Path, tmp_path: Path):
