@@ -236,13 +236,13 @@ LESIONS = OutlinerTask(
     parts=("microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate"),
     field_px=1024,
     prepare=_lesion_examples,
-    draw=Draw(crop_px=256, detail=1.0, parts=4, sought=0.75, cameras_alike=0.3),
+    draw=Draw(crop_px=256, detail=1.0, parts=4, sought=0.5, cameras_alike=0.6),
     widths=(32, 48, 96, 144, 192),
     channels=6,
     batch=8,
     held_out=lambda e: _every(e.name, 5),
     licence="CC BY 4.0",
-    rarity=(8.0, 3.0, 2.0, 3.0),
+    rarity=(6.0, 2.0, 1.5, 2.0),
     least_px=(8, 24, 16, 100),
 )
 DISC_PLACES = OutlinerTask(

@@ -43,11 +43,11 @@ class NetworkRun:
 
 STEPS: Mapping[str, int] = {
     "vessels": 2750,
-    "lesions": 1080,
+    "lesions": 2040,
     "places": 400,
     "disc_cup": 400,
     "quality": 650,
-    "conditions": 460,
+    "conditions": 1280,
 }
 """Of the shipped networks."""
 
