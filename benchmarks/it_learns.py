@@ -367,6 +367,7 @@ def new_encoder() -> ConvNextModel:
             image_size=SIDE_PX,
             patch_size=4,
             drop_path_rate=0.0,
+            layer_scale_init_value=0.0,  # 1e-6, the default, starts blocks as nothing: area 0.50
         )
     )
 
@@ -407,7 +408,8 @@ def learn(bench: Bench, folder: Path) -> Path:
         tokenizer = new_tokenizer(texts)
         model = assemble(encoder, new_language(), tokenizer, "mlp")
         save_retinal(model, tokenizer, preparation, start, "v0")
-    common = {"precision": "fp32", "save_every": 100, "checkpoints_kept": 1, "batch_each": 16}
+    common = {"precision": "fp32", "save_every": 100, "checkpoints_kept": 1, "batch_each": 16,
+              "photographs_kept": 2000}  # fmt: skip
     words = {"dialogues": folder / "words.json"}
     alignment = {"dialogues": folder / "alignment.json", "photographs": photographs}
     instruction = {"dialogues": folder / "instruction.json", "photographs": photographs}
@@ -579,10 +581,10 @@ PHANTOMS = Bench(
         ("picture", "quality", "condition", "lesions", "vessels", "alignment", "probe")
     ),
     questions=tuple(ASPECTS),
-    encoder_epochs=7,
+    encoder_epochs=10,
     word_epochs=1,
     stage_one_epochs=1,
-    stage_two_epochs=3,
+    stage_two_epochs=6,
     numbers=True,
 )
 

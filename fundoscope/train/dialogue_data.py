@@ -70,6 +70,7 @@ class DialogueData(torch.utils.data.Dataset):
     ----------
     places : how many places of the stream a run takes
     one_photograph : whether a dialogue must show one, with its first question
+    keep : how many photographs stay in memory, made ready, for the next epoch
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class DialogueData(torch.utils.data.Dataset):
         preparation: Preparation,
         places: int | None = None,
         one_photograph: bool = False,
+        keep: int = 0,
     ) -> None:
-        self._one = one_photograph
+        self._one, self._keep = one_photograph, keep
+        self._kept: dict[Path | Inside, Prepared] = {}
         self.files, self.mix, self.wording = tuple(files), mix, wording
         self.preparation, self._places = preparation, len(mix) if places is None else places
 
@@ -100,7 +103,7 @@ class DialogueData(torch.utils.data.Dataset):
             where = dialogue.id
             self._check(dialogue)
             tokens = self.wording.tokens(dialogue)
-            prepared = [prepared_photograph(self.preparation, p) for p in dialogue.photographs]
+            prepared = [self._prepared(p) for p in dialogue.photographs]
         except DialogueError as problem:
             return Refused(where, "refused", problem.what)
         except PhotographError as problem:
@@ -112,6 +115,14 @@ class DialogueData(torch.utils.data.Dataset):
             tuple(one.kept for one in prepared),
             dialogue.exchanges[0].question.replace(MARK, "").strip(),
         )
+
+    def _prepared(self, photograph: Path | Inside) -> Prepared:
+        if photograph in self._kept:
+            return self._kept[photograph]
+        made = prepared_photograph(self.preparation, photograph)
+        if len(self._kept) < self._keep:
+            self._kept[photograph] = made
+        return made
 
     def _check(self, dialogue: TrainingDialogue) -> None:
         one = len(dialogue.photographs) == 1 and MARK in dialogue.exchanges[0].question

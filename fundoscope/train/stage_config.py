@@ -112,6 +112,8 @@ class StageConfig(_Frozen):
     """Dialogues of `held_out` that are scored."""
     answer_tokens: int = Field(default=96, ge=1)
     """Longest answer in scoring."""
+    photographs_kept: int = Field(default=0, ge=0)
+    """Photographs that stay in memory, made ready; for small sets that are seen many times."""
     loaders: int = Field(default=0, ge=0)
     """Processes that read photographs, for each process that trains."""
 

@@ -39,7 +39,13 @@ def dialogue_data(
         max(1, batch),
     )
     return DialogueData(
-        files, mix, model.wording, model.preparation, places, one_photograph=model.one_photograph
+        files,
+        mix,
+        model.wording,
+        model.preparation,
+        places,
+        one_photograph=model.one_photograph,
+        keep=config.photographs_kept,
     )
 
 

@@ -299,6 +299,12 @@ def test_a_model_stored_at_16_bits_stays_so_but_for_what_learns(bench: Path, tmp
     assert all("linear_1" in name or "embed_tokens" in name for name in names)
 
 
+def test_photographs_that_are_kept_give_the_same_losses(bench: Path, tmp_path: Path):
+    train_stage(stage(bench, tmp_path / "read", steps=6))
+    train_stage(stage(bench, tmp_path / "kept", steps=6, photographs_kept=3))
+    assert losses(tmp_path / "read") == losses(tmp_path / "kept")
+
+
 def test_preview_shows_what_is_learned(bench: Path, tmp_path: Path):
     shown = preview(stage(bench, tmp_path / "run"), 2)
     text = "".join(part.text for part in shown.stretches)
