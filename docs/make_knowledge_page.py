@@ -41,11 +41,17 @@ visual
 
 ```pycon
 >>> from fundoscope.knowledge.graph import facts_of, knowledge
->>> [fact.guideline for fact in facts_of("diabetic_retinopathy", guideline="ICO")
-...  if fact.link == "follow_up"][:2]
+>>> [
+...     fact.guideline
+...     for fact in facts_of("diabetic_retinopathy", guideline="ICO")
+...     if fact.link == "follow_up"
+... ][:2]
 ['ICO', 'ICO']
->>> [edge.link for edge in knowledge().links("microaneurysm")
-...  if edge.condition == "diabetic_retinopathy"]
+>>> [
+...     edge.link
+...     for edge in knowledge().links("microaneurysm")
+...     if edge.condition == "diabetic_retinopathy"
+... ]
 ['sign', 'grade']
 
 ```
