@@ -50,8 +50,8 @@ def fact_lines(
         yield f"- {_text(group, language)} [{source}: {reworded(by)}]"
     missing = [q for q in record.measurements if isinstance(q, Unmeasured)]
     missing.sort(key=lambda q: (q.reason, q.of, q.where))
-    for (why, *_), group in groupby(missing, key=lambda q: (q.reason, q.of, q.where)):
-        text = _text(map(measurement_statement, group), language)
+    for (why, *_), unmeasured in groupby(missing, key=lambda q: (q.reason, q.of, q.where)):
+        text = _text(map(measurement_statement, unmeasured), language)
         yield f"- {text} [{reason}: {reworded(why)}]"
     yield closing
 
