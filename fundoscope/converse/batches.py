@@ -13,7 +13,7 @@ from fundoscope.config import Job
 from fundoscope.converse.batch_files import FOLDER, Unpacked, packed_batches, unpack
 from fundoscope.converse.chat_client import base_url, key_of
 from fundoscope.converse.endpoint import endpoint_of
-from fundoscope.errors import EndpointError
+from fundoscope.errors import EndpointError, MissingExtra
 from fundoscope.ledger import Ledger
 
 OURS = "fundoscope"
@@ -162,7 +162,13 @@ def _note(ledger: Ledger, name: str, about: dict[str, Any]) -> None:
 @contextmanager
 def _client(job: Job) -> Iterator[Any]:
     """Give OpenAI's client for the job's server; what it raises is told as one of our errors."""
-    import openai  # half a second to import, and only wanted here
+    try:
+        import openai  # half a second and 30 MB, and only wanted here
+    except ImportError as problem:
+        raise MissingExtra(
+            "batch files are sent by OpenAI's client, which is not installed",
+            mend="pip install 'fundoscope[batches]'; packing and unpacking work without it",
+        ) from problem
 
     endpoint = endpoint_of(job)
     url, key = base_url(endpoint), key_of(endpoint)

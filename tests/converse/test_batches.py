@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from fundoscope.converse import batch_files
 from fundoscope.converse.batch_files import Unpacked, job_of, pack, packed_batches, unpack
 from fundoscope.converse.batches import fetch, submit
 from fundoscope.converse.build import build, items_of
-from fundoscope.errors import EndpointError
+from fundoscope.errors import EndpointError, MissingExtra
 from fundoscope.ledger import Ledger
 from fundoscope.records import record_to_json
 from fundoscope.testing import FakeServer, FakeServerSettings, Faults, synthetic_records
@@ -215,3 +216,15 @@ def test_packing_stops_before_the_budget_could_be_passed(root: Path) -> None:
     report = build(job, root / "run", processes=0)
     assert "could pass the budget" in report.stopped
     assert 0 < report.waiting < 2 * RECORDS
+
+
+def test_without_openais_client_packing_works_and_sending_says_what_to_install(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    job = job_for(root, "http://127.0.0.1:9/v1")
+    with packed(job, root / "run") as ledger:
+        assert ledger.asked.waiting() == 2 * RECORDS
+        with pytest.raises(MissingExtra) as told:
+            submit(ledger, job)
+    assert "fundoscope[batches]" in told.value.mend
