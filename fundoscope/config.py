@@ -129,22 +129,29 @@ def make_job(**fields: Any) -> Job:
     ConfigError
         If a field is unknown (the nearest is offered), missing or of the wrong kind.
     """
-    unknown = [name for name in fields if name not in Job.model_fields]
-    if unknown:
-        raise ConfigError(
-            f"a job has no field {unknown[0]!r}", mend=nearest(unknown[0], Job.model_fields)
-        )
+    _refuse_unknown(Job, fields, "a job has no field")
     if isinstance(fields.get("endpoint"), dict):
         fields["endpoint"] = _endpoint(fields["endpoint"])
     try:
         return Job(**fields)
     except ValidationError as problem:
-        first = problem.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "root"
+        name, wrong = _first_wrong(problem)
         raise ConfigError(
-            f"field {field!r} of the job: {first['msg'].lower()}",
+            f"field {name or 'root'!r} of the job: {wrong}",
             mend="see `fundoscope jobs show NAME` for a job that works",
         ) from problem
+
+
+def _refuse_unknown(model: type[BaseModel], fields: Mapping[str, Any], what: str) -> None:
+    unknown = [name for name in fields if name not in model.model_fields]
+    if unknown:
+        raise ConfigError(f"{what} {unknown[0]!r}", mend=nearest(unknown[0], model.model_fields))
+
+
+def _first_wrong(problem: ValidationError) -> tuple[str, str]:
+    """Return the first field that is wrong, and what is wrong with it."""
+    first = problem.errors()[0]
+    return ".".join(map(str, first["loc"])), first["msg"].lower()
 
 
 def read_job(file: Path, **changes: Any) -> Job:
@@ -152,15 +159,27 @@ def read_job(file: Path, **changes: Any) -> Job:
 
     Relative paths in the file are taken from the current folder, as on the command line.
     """
+    loaded = read_fields(file, "job")
+    if loaded is None:
+        raise ConfigError(f"{file} holds no job", mend="see `fundoscope jobs show NAME`")
+    return make_job(**{**loaded, **changes})
+
+
+def read_fields(file: Path, kind: str) -> dict[str, Any] | None:
+    """Return the fields that a YAML file names, or None where it names none.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing (`kind` says what it was to be) or is no YAML.
+    """
     try:
         loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError as problem:
-        raise ConfigError(f"no job file {file}", mend="check the path") from problem
+        raise ConfigError(f"no {kind} file {file}", mend="check the path") from problem
     except yaml.YAMLError as problem:
         raise ConfigError(f"{file} is not YAML: {problem}", mend="mend the file") from problem
-    if not isinstance(loaded, dict):
-        raise ConfigError(f"{file} holds no job", mend="see `fundoscope jobs show NAME`")
-    return make_job(**{**loaded, **changes})
+    return loaded if isinstance(loaded, dict) else None
 
 
 def with_endpoint(job: Job, changes: Mapping[str, Any]) -> Job:
@@ -180,18 +199,12 @@ def with_endpoint(job: Job, changes: Mapping[str, Any]) -> Job:
 
 
 def _endpoint(fields: dict[str, Any]) -> Endpoint:
-    unknown = [name for name in fields if name not in Endpoint.model_fields]
-    if unknown:
-        raise ConfigError(
-            f"a server has no setting {unknown[0]!r}",
-            mend=nearest(unknown[0], Endpoint.model_fields),
-        )
+    _refuse_unknown(Endpoint, fields, "a server has no setting")
     try:
         return Endpoint(**fields)
     except ValidationError as problem:
-        first = problem.errors()[0]
-        name = ".".join(map(str, first["loc"]))
+        name, wrong = _first_wrong(problem)
         raise ConfigError(
-            f"setting {name!r} of the server: {first['msg'].lower()}",
+            f"setting {name!r} of the server: {wrong}",
             mend="give --model NAME" if name == "model" else "see `fundoscope build --help`",
         ) from problem

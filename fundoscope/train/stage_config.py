@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fundoscope.config import read_fields
 from fundoscope.errors import ConfigError, nearest
 from fundoscope.models.preparation import Way
 
@@ -158,12 +158,7 @@ def read_stage(file: Path, **changes: Any) -> StageConfig:
     ConfigError
         If the file is missing, no YAML, or describes no stage.
     """
-    try:
-        held = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
-        raise ConfigError(f"no stage file {file}", mend="check the path") from problem
-    except yaml.YAMLError as problem:
-        raise ConfigError(f"{file} is not YAML: {problem}", mend="mend the file") from problem
-    if not isinstance(held, dict):
+    held = read_fields(file, "stage")
+    if held is None:
         raise ConfigError(f"{file} describes no stage", mend="see docs/training.md")
     return make_stage({**held, **changes})
