@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,16 @@ train_stage(read_stage(Path(sys.argv[1])))
 """
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums over several threads come in another order: the killed process has one, so have we."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_run_killed_at_step_five_goes_on_to_the_very_same_losses(bench: Path, tmp_path: Path):
     pytest.importorskip("peft", reason="needs the extra `train`")
     # dropout draws random numbers, so it also shows that their state is kept
