@@ -1,0 +1,1 @@
+"""An assistant that looks, measures, cites and admits: pages, an API, and the terminal."""
