@@ -53,6 +53,14 @@ class Answered:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """How likely a model finds each of several answers; none where `error` says why."""
+
+    log_probabilities: tuple[float, ...]
+    error: str = ""
+
+
 @dataclass
 class _Work:
     """One conversation on its way."""
@@ -189,6 +197,24 @@ class Answering:
         while chunk := list(islice(rest, self.batch)):
             yield from self._chunk(chunk)
 
+    def likelihoods(
+        self, asked: Sequence[Asked], texts: Sequence[Sequence[str]]
+    ) -> Iterator[Weighed]:
+        """Yield how likely the model finds given answers, for conversations of one question each.
+
+        The natural logarithm of a text's probability is the sum of its tokens', each after the
+        prompt and the tokens before it; tokens that all texts of a question begin with are left
+        out, for they tell nothing between them. That the answer ends there is not part of it.
+
+        Parameters
+        ----------
+        texts : for each conversation at least two answers to compare.
+        """
+        rest = iter(zip(asked, texts, strict=True))
+        most = max((len(said) for said in texts), default=1)
+        while chunk := list(islice(rest, max(1, self.batch // max(1, most)))):
+            yield from self._weighed(chunk)
+
     def talk(self, *photographs: Path | Pixels, history: Sequence[Exchange] = ()) -> Talk:
         """Return a conversation that is kept between questions."""
         return Talk(self, photographs, history)
@@ -232,6 +258,61 @@ class Answering:
             for number, asked, text in texts
         ]
         return works, done
+
+    @torch.inference_mode()
+    def _weighed(self, chunk: Sequence[tuple[Asked, Sequence[str]]]) -> list[Weighed]:
+        works, done = self._begun([asked for asked, _ in chunk])
+        weighed = {number: Weighed((), one.error) for number, one in done.items()}
+        answers: dict[int, list[Segment]] = {}
+        for work in works:
+            try:
+                answers[work.number] = self._answered(*chunk[work.number], work.segment)
+            except ModelError as problem:
+                weighed[work.number] = Weighed((), problem.what)
+        sums = self._sums(list(answers.values()))
+        weighed |= {number: Weighed(one) for number, one in zip(answers, sums, strict=True)}
+        return [weighed[number] for number in range(len(chunk))]
+
+    def _answered(self, asked: Asked, texts: Sequence[str], prompt: Segment) -> list[Segment]:
+        """Return the tokens of a prompt with each of several answers behind it."""
+        if len(asked.questions) != 1 or len(texts) < 2:
+            raise ModelError("one question and at least two answers are compared")
+        features = {name: values for _, name, values in prompt.features}
+        opening = self._opening(asked) + self.template.lead
+        for text in texts:
+            self._check(text)
+        segments = [self._segment(opening + text, asked, features) for text in texts]
+        longest = max(len(segment.ids) for segment in segments)
+        if longest > self.sight.longest:
+            raise ModelError(f"{longest} tokens, the model takes {self.sight.longest}")
+        return segments
+
+    def _sums(self, answers: Sequence[Sequence[Segment]]) -> list[tuple[float, ...]]:
+        """Return the sum of logarithms of each answer's tokens from where they differ."""
+        if not answers:
+            return []
+        lengths = [shared_length(segments) for segments in answers]
+        rows = Rows(self.sight, self._ends.padding)
+        shared = [one[0].cut(at)[0] for one, at in zip(answers, lengths, strict=True)]
+        scores = rows.feed(shared)
+        origin = [number for number, segments in enumerate(answers) for _ in segments]
+        rests = [s.ids[at:] for one, at in zip(answers, lengths, strict=True) for s in one]
+        rows.select(origin)
+        scores, live, sums = scores[origin], list(range(len(rests))), [0.0] * len(rests)
+        for step in range(max(map(len, rests))):
+            told = scores.float().log_softmax(dim=-1)
+            ids = torch.tensor([rests[one][step] for one in live], device=told.device)
+            for one, value in zip(live, told.gather(1, ids[:, None])[:, 0].tolist(), strict=True):
+                sums[one] += value
+            going = [row for row, one in enumerate(live) if len(rests[one]) > step + 1]
+            if not going:
+                break
+            if len(going) < len(live):
+                rows.select(going)
+            live = [live[row] for row in going]
+            scores = rows.feed([Segment([rests[one][step]]) for one in live])
+        at = iter(sums)
+        return [tuple(next(at) for _ in segments) for segments in answers]
 
     def _opening(self, asked: Asked) -> str:
         """Return the prompt up to the first answer, `<image>` where photographs stand."""
