@@ -31,11 +31,11 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
-    ConvNextConfig,
-    ConvNextModel,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    ResNetConfig,
+    ResNetModel,
 )
 from transformers.utils import logging
 
@@ -50,7 +50,7 @@ from fundoscope.models.tiny import SPECIAL
 from fundoscope.phantoms import LABELS, QUALITY_WORDS, coded_lesions, draw_phantom
 from fundoscope.records import Record, record_from_json
 from fundoscope.train.answer_scores import UNREAD, TaskScore, score
-from fundoscope.train.encoder_stage import EncoderStage, Targets, train_encoder
+from fundoscope.train.encoder_stage import EncoderStage, Targets, by_region, train_encoder
 from fundoscope.train.run_log import draw_curves, running_mean
 from fundoscope.train.stage_config import make_stage
 from fundoscope.train.stages import train_stage
@@ -357,19 +357,18 @@ def new_tokenizer(texts: Iterator[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def new_encoder() -> ConvNextModel:
-    """Return a ConvNeXt of 0.5 M parameters: 36 features of a photograph of 192 px."""
+def new_encoder() -> ResNetModel:
+    """Return a ResNet of 0.6 M parameters: 36 features of a photograph of 192 px.
+
+    A ConvNeXt of that size learned no lesion from 1,300 photographs (area 0.5), nor did a head
+    that sees the mean of the photograph.
+    """
     torch.manual_seed(0)
-    return ConvNextModel(
-        ConvNextConfig(
-            hidden_sizes=[24, 48, 96, 160],
-            depths=[1, 1, 2, 1],
-            image_size=SIDE_PX,
-            patch_size=4,
-            drop_path_rate=0.0,
-            layer_scale_init_value=0.0,  # 1e-6, the default, starts blocks as nothing: area 0.50
-        )
+    config = ResNetConfig(
+        embedding_size=16, hidden_sizes=[24, 48, 96, 160], depths=[1] * 4, layer_type="basic"
     )
+    config.image_size = SIDE_PX
+    return ResNetModel(config)
 
 
 def new_language() -> LlamaForCausalLM:
@@ -435,7 +434,7 @@ def learn(bench: Bench, folder: Path) -> Path:
 
 def seeing(
     bench: Bench, train: list[Record], photographs: Path, preparation: Preparation, folder: Path
-) -> ConvNextModel:
+) -> ResNetModel:
     """Return an encoder that learned the labels of the records."""
     file, log = folder / "encoder.pt", folder / "encoder.json"
     encoder = new_encoder()
@@ -452,14 +451,20 @@ def seeing(
         [[each.get(name, np.nan) for name in names] for each in labels], np.float32
     )
     stage = EncoderStage(steps=round(bench.encoder_epochs * len(train) / 16), learning_rate=2e-3)
-    head = torch.nn.Linear(encoder.config.hidden_sizes[-1], len(names))
+    head = torch.nn.Linear(9 * encoder.config.hidden_sizes[-1], len(names))
 
     def progress(step: int, loss: float) -> None:
         if step % 50 == 0:
             print(f"encoder {step}/{stage.steps} {loss:.3f}", flush=True)
 
     losses = train_encoder(
-        encoder, head, lambda rows: values[rows].astype(np.float32), targets, stage, progress
+        encoder,
+        head,
+        lambda rows: values[rows].astype(np.float32),
+        targets,
+        stage,
+        progress,
+        look=by_region,
     )
     torch.save(encoder.state_dict(), file)
     log.write_text(json.dumps(losses))

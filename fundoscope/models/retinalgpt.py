@@ -28,7 +28,7 @@ _FIRST_TOKEN = {
     "siglip_vision_model": False,
 }
 """Whether the encoder's first token stands for the whole photograph."""
-_MAPS = ("convnext", "convnextv2")
+_MAPS = ("convnext", "convnextv2", "resnet")
 """Encoders that give a map of features, shape (B, D, H, W), instead of tokens."""
 PHOTOGRAPH_TOKENS = (PATCH, START, END)
 
@@ -99,8 +99,13 @@ def retinal_config(
 
 
 def photograph_features(vision: Any) -> int:
-    """Return how many features an encoder gives for one photograph."""
-    if vision.model_type in _MAPS:
+    """Return how many features an encoder gives for one photograph, `image_size` pixels wide.
+
+    A ResNet's configuration of transformers does not know that size: give it one.
+    """
+    if vision.model_type == "resnet":
+        cell = 2 ** (len(vision.hidden_sizes) + 1 + bool(vision.downsample_in_first_stage))
+    elif vision.model_type in _MAPS:
         cell = vision.patch_size * 2 ** (len(vision.hidden_sizes) - 1)
     else:
         cell = vision.patch_size

@@ -23,6 +23,23 @@ Targets = NDArray[np.float32]
 """Shape (N, L): 1 present, 0 absent, NaN unknown."""
 
 
+Look = Callable[[Any], Tensor]
+"""From what an encoder of transformers returns to what the head takes."""
+
+
+def pooled(seen: Any) -> Tensor:
+    """Return the encoder's own summary of a photograph, shape (B, D)."""
+    return seen.pooler_output.flatten(1)
+
+
+def by_region(seen: Any, a_side: int = 3) -> Tensor:
+    """Return the strongest answer of each feature in each of 3 x 3 regions, shape (B, 9 D).
+
+    A mean over the photograph drowns what is small: a microaneurysm fills 1 of 10,000 pixels.
+    """
+    return functional.adaptive_max_pool2d(seen.last_hidden_state, a_side).flatten(1)
+
+
 @dataclass(frozen=True)
 class EncoderStage:
     """What the training of an encoder may vary."""
@@ -69,15 +86,17 @@ def train_encoder(
     targets: Targets,
     stage: EncoderStage,
     progress: Callable[[int, float], None] = lambda step, loss: None,
+    look: Look = pooled,
 ) -> list[float]:
     """Train an encoder and a linear head; return the loss of each step.
 
     Parameters
     ----------
-    encoder : a vision encoder of transformers with a pooled output, shape (B, D)
-    head : linear, from D to L
+    encoder : a vision encoder of transformers
+    head : linear, from as many features as `look` returns to L
     values_of : prepared photographs of some rows, shape (B, 3, S, S)
     targets : of all photographs
+    look : what of the encoder's answer the head sees: `pooled` or `by_region`
     """
     both = nn.ModuleList([encoder, head]).train()
     grown = [p for p in both.parameters() if p.ndim > 1]
@@ -97,7 +116,7 @@ def train_encoder(
                 step, stage.steps, stage.learning_rate, max(1, stage.steps // 20), 0.7
             )
         values = relit(torch.from_numpy(values_of(rows)), stage, step)
-        scores = head(encoder(values).pooler_output)
+        scores = head(look(encoder(values)))
         loss = masked_loss(scores, torch.from_numpy(targets[rows]), weight)
         optimiser.zero_grad()
         loss.backward()
@@ -139,12 +158,13 @@ def label_scores(
     values_of: Callable[[NDArray[np.int64]], NDArray[np.float32]],
     n: int,
     batch: int = 32,
+    look: Look = pooled,
 ) -> NDArray[np.float32]:
     """Return the chance of each label for each of n photographs, shape (N, L)."""
     found: list[Any] = []
     with torch.inference_mode():
         for begin in range(0, n, batch):
             rows = np.arange(begin, min(n, begin + batch))
-            seen = encoder(torch.from_numpy(values_of(rows))).pooler_output
+            seen = look(encoder(torch.from_numpy(values_of(rows))))
             found.append(torch.sigmoid(head(seen)).numpy())
     return np.concatenate(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from types import MethodType
 from typing import Any
 
 import torch
@@ -47,7 +48,24 @@ def freeze(
     projector = model.model.multi_modal_projector
     if model.config.projector_hidden_act == "linear":
         projector.linear_2.requires_grad_(False)  # the identity: a single layer learns as one
+    hold_statistics(model)
     return [_only_rows(model, new_tokens)] if "new_tokens" in learns else []
+
+
+def hold_statistics(model: Any) -> None:
+    """Keep the running means of layers that do not learn, as batch normalisation has them.
+
+    They are no parameters: without this they would follow the batches of every stage.
+    """
+    for part in model.modules():
+        counts = getattr(part, "running_mean", None) is not None
+        if counts and not any(p.requires_grad for p in part.parameters()):
+            part.eval()
+            part.train = MethodType(_stays, part)
+
+
+def _stays(part: Any, mode: bool = True) -> Any:
+    return part
 
 
 def check_parts(learns: Collection[str], known: Sequence[str]) -> None:

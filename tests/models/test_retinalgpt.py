@@ -38,7 +38,16 @@ def vision(kind: str) -> "transformers.PretrainedConfig":
         "convnext": lambda: transformers.ConvNextConfig(
             hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], image_size=128
         ),
+        "resnet": lambda: resnet_shape(),
     }[kind]()
+
+
+def resnet_shape() -> "transformers.ResNetConfig":
+    shape = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], layer_type="basic"
+    )
+    shape.image_size = 128
+    return shape
 
 
 def language(kind: str) -> "transformers.PretrainedConfig":
@@ -62,7 +71,7 @@ def language(kind: str) -> "transformers.PretrainedConfig":
 
 
 PAIRS = [("clip", of) for of in ("llama", "qwen2", "qwen3", "glm")]
-PAIRS += [(of, "llama") for of in ("siglip", "dinov2", "retfound", "convnext")]
+PAIRS += [(of, "llama") for of in ("siglip", "dinov2", "retfound", "convnext", "resnet")]
 
 
 def logits(model: "torch.nn.Module", seed: int = 0) -> "torch.Tensor":
@@ -85,7 +94,7 @@ def test_any_encoder_and_any_language_model_work_and_are_kept(
     assert torch.equal(logits(load_retinal(tmp_path)), said)
     names = set(Weights(tmp_path).entries)
     assert any(name.startswith("language_model.model.layers.0.") for name in names)
-    if sees != "convnext":
+    if sees not in ("convnext", "resnet"):
         plain = transformers.LlavaForConditionalGeneration.from_pretrained(tmp_path)
         assert torch.equal(logits(plain), said)
 
@@ -101,8 +110,9 @@ def test_only_patches_become_tokens(sees: str, tokens: int) -> None:
     assert features[0].shape == (tokens, HIDDEN) and config.image_seq_length == tokens
 
 
-def test_a_map_becomes_tokens_row_after_row() -> None:
-    model = retinal_model(retinal_config(vision("convnext"), language("llama"), 4)).eval()
+@pytest.mark.parametrize("sees", ["convnext", "resnet"])
+def test_a_map_becomes_tokens_row_after_row(sees: str) -> None:
+    model = retinal_model(retinal_config(vision(sees), language("llama"), 4)).eval()
     pixels = torch.randn(1, 3, 128, 128)
     with torch.inference_mode():
         tokens = model.model.get_image_features(pixels).pooler_output[0]

@@ -9,11 +9,13 @@ transformers = pytest.importorskip("transformers", reason="needs the extra `trai
 from fundoscope.train.encoder_stage import (  # noqa: E402
     EncoderStage,
     batches,
+    by_region,
     label_scores,
     masked_loss,
     presence_weight,
     train_encoder,
 )
+from fundoscope.train.freezing import hold_statistics  # noqa: E402
 
 NAN = float("nan")
 
@@ -35,6 +37,25 @@ def test_rare_labels_weigh_more_and_not_without_bound() -> None:
 def test_every_photograph_has_its_turn_in_each_epoch() -> None:
     rows = np.concatenate(list(batches(10, EncoderStage(steps=5, batch=4))))
     assert sorted(rows[:10].tolist()) == sorted(rows[10:].tolist()) == list(range(10))
+
+
+def test_a_region_shows_what_is_small_and_where_it_lies() -> None:
+    seen = torch.zeros(1, 2, 6, 6)
+    seen[0, 1, 5, 0] = 7.0  # the last region of the first column, of the second feature
+    found = by_region(type("Seen", (), {"last_hidden_state": seen}))
+    assert found.shape == (1, 18)
+    assert found[0].nonzero().flatten().tolist() == [9 + 6] and found.max() == 7
+
+
+def test_running_means_of_what_does_not_learn_stay_as_they_are() -> None:
+    model = torch.nn.ModuleList([torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)])
+    model[0].requires_grad_(False)
+    hold_statistics(model)
+    model.train()
+    for part in model:
+        part(torch.full((4, 2), 5.0))
+    assert model[0].running_mean.tolist() == [0, 0]
+    assert model[1].running_mean.tolist() == pytest.approx([0.5, 0.5])  # a tenth of 5
 
 
 def test_an_encoder_learns_what_can_be_seen() -> None:
