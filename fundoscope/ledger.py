@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -132,7 +133,7 @@ class Ledger:
             raise LedgerError(
                 f"{run} holds no ledger", mend="give the folder that `fundoscope build -o` wrote"
             )
-        self._lock = _writers_lock(run) if write else None
+        self._lock = writers_lock(run) if write else None
         self._db = sqlite3.connect(file, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL" if write else "PRAGMA query_only = ON")
         self._db.execute("PRAGMA synchronous = NORMAL")  # WAL keeps commits whole on kill -9
@@ -335,6 +336,33 @@ class Ledger:
             spoken = _conversations().validate_json(conversation) if conversation else None
             yield Reject(record_from_json(line), spoken, reason, raw)
 
+    def found(self, key: str, track: str, language: str) -> tuple[Dialogue | Reject, str] | None:
+        """Return a dialogue, kept or not, and its version (`version_of`); None where none is."""
+        row = self._db.execute(
+            "SELECT r.record, d.conversation, d.raw, d.state, d.reason FROM records r"
+            " JOIN dialogues d ON d.record = r.id"
+            " WHERE r.key = ? AND d.track = ? AND d.language = ?",
+            (key, track, language),
+        ).fetchone()
+        if row is None:
+            return None
+        line, conversation, raw, state, reason = row
+        version = version_of(line, conversation, raw)
+        record = record_from_json(line)
+        said = _conversations().validate_json(conversation) if conversation else None
+        if state == "kept" and said:
+            return Dialogue(record, said), version
+        return Reject(record, said, reason, raw), version
+
+    def spoken(self) -> Iterator[tuple[Dialogue, str]]:
+        """Yield every dialogue that could be read, kept or not, with its version (`version_of`)."""
+        for line, conversation in self._db.execute(
+            "SELECT r.record, d.conversation FROM records r JOIN dialogues d ON d.record = r.id"
+            " WHERE d.conversation IS NOT NULL ORDER BY r.ordinal, d.track, d.language"
+        ):
+            said = _conversations().validate_json(conversation)
+            yield Dialogue(record_from_json(line), said), version_of(line, conversation)
+
     def _dialogues(self, state: str) -> Iterator[tuple[bytes, bytes, str, str]]:
         yield from self._db.execute(
             "SELECT r.record, d.conversation, d.reason, d.raw FROM records r"
@@ -399,10 +427,27 @@ def _summed(counts: Iterable[tuple[str, int]]) -> dict[str, dict[str, int]]:
     return total
 
 
-def _writers_lock(run: Path) -> sqlite3.Connection:
-    """Hold an exclusive lock that the system drops when the process dies, on any platform."""
+def version_of(record: bytes, conversation: bytes | None, raw: str = "") -> str:
+    """Return what names a dialogue's words and its record, as they stand in a ledger.
+
+    Whoever judged a dialogue judged this; where either changes, so does it.
+    """
+    digest = blake2b(record, digest_size=16)
+    digest.update(b"\0")
+    digest.update(raw.encode() if conversation is None else conversation)
+    return digest.hexdigest()
+
+
+def writers_lock(run: Path, wait_s: float = 0) -> sqlite3.Connection:
+    """Hold an exclusive lock that the system drops when the process dies, on any platform.
+
+    Raises
+    ------
+    LedgerError
+        If another process holds it for longer than `wait_s` seconds.
+    """
     run.mkdir(parents=True, exist_ok=True)
-    lock = sqlite3.connect(run / "writer.lock", isolation_level=None, timeout=0)
+    lock = sqlite3.connect(run / "writer.lock", isolation_level=None, timeout=wait_s)
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as problem:
