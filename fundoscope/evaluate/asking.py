@@ -32,8 +32,13 @@ class Answered:
 
 def photograph_hashes(items: Sequence[Item]) -> dict[Path, str]:
     """Return the SHA-256 of every photograph's bytes; empty where there is no such file."""
-    files = dict.fromkeys(file for item in items for file in item.photographs)
-    return {file: _sha256(file) for file in files}
+    found: dict[Path, str] = {}
+    for item in items:
+        known = item.record.photograph.sha256 if item.record else ""
+        for file in item.photographs:
+            if file not in found:
+                found[file] = known if known and len(item.photographs) == 1 else _sha256(file)
+    return found
 
 
 def _sha256(file: Path) -> str:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from fundoscope.errors import PhotographError
 from fundoscope.evaluate.answer_spaces import FoundBoxes, FoundTerms, Label, Value
+from fundoscope.evaluate.box_metrics import intersections_over_unions
 from fundoscope.evaluate.items import Scored
 from fundoscope.read.photographs import read_pixels
 from fundoscope.records import Box
@@ -69,16 +70,7 @@ def _opposite(status: str, said: str) -> bool:
 def _best_overlap(truth: Sequence[Box], said: Sequence[Box]) -> float:
     if not truth or not said:
         return float(not truth and not said)
-    return max(_overlap(one, other) for one in truth for other in said)
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Return the intersection of two boxes over their union."""
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(0.0, wide) * max(0.0, high)
-    both = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return shared / (both - shared) if both > shared else 0.0
+    return float(intersections_over_unions(truth, said).max())
 
 
 def worst_cases(
