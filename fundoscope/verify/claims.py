@@ -27,6 +27,8 @@ SEVERITY_OF = "diabetic_retinopathy"
 
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.#])[-−+]?\d+(?:\.\d+)?")
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:\.(?!\s|$)[^.!?。！？\n]*)*[.!?。！？\n]*")
+_TITLE = re.compile(r"\bDr\.?\s+(?=[A-Z][a-z])")
+"""Before a name it is no diabetic retinopathy."""
 _LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)、]\s+|[-*•]\s+|#+\s+)")
 _BOX = re.compile(r"[\[(<]\s*#\s*[,，]\s*#\s*[,，]\s*#\s*[,，]\s*#\s*[\])>]")
 _SPAN = re.compile(r"#\s*(?:[–—~]|至|到|to\b)?\s*#")
@@ -117,7 +119,7 @@ def claims(text: str, language: Language) -> tuple[Claim, ...]:
 def _asserted(text: str) -> Iterator[str]:
     """Yield the sentences of a text that do not ask, without bullets and list numbers."""
     for line in text.splitlines():
-        for match in _SENTENCE.finditer(_LIST_MARK.sub("", line)):
+        for match in _SENTENCE.finditer(_TITLE.sub("", _LIST_MARK.sub("", line))):
             if not match.group().rstrip().endswith(("?", "？")):
                 yield match.group()
 

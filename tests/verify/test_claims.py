@@ -157,3 +157,10 @@ def test_a_systemic_diagnosis_is_a_claim_that_no_record_supports() -> None:
 
 def test_a_grade_without_a_scale_is_read_with_its_condition() -> None:
     assert ("grade", "diabetic_retinopathy", 3) in read("DR grade 3 (severe NPDR).")
+
+
+def test_a_doctors_title_is_no_diabetic_retinopathy() -> None:
+    assert not claims("Please ask Dr. Chen about it.", "en")
+    assert not claims("Dr Chen will see you.", "en")
+    (claim,) = claims("No DR is seen.", "en")
+    assert (claim.statement.term, claim.statement.value) == ("diabetic_retinopathy", "absent")
