@@ -11,6 +11,8 @@ from fundoscope.cli import (
     making,
     measuring,
     perceiving,
+    reviewing,
+    serving,
     training,
 )
 from fundoscope.cli.app import cli, main
@@ -28,5 +30,7 @@ __all__ = [
     "making",
     "measuring",
     "perceiving",
+    "reviewing",
+    "serving",
     "training",
 ]
