@@ -76,6 +76,8 @@ class Completion:
     completion_tokens: int
     finish: str
     """`stop`, `length` (cut at max_tokens) or another reason of the server's."""
+    logprobs: Any = None
+    """Log-probabilities of the tokens as the server wrote them, where it was asked for them."""
 
 
 def base_url(endpoint: Endpoint) -> str:
@@ -243,7 +245,8 @@ def completion(raw: bytes) -> Completion:
     if not isinstance(text, str) or not text.strip():
         raise Later("the answer is empty", useless=True, tokens=tokens)
     finish = str(choice.get("finish_reason") or "stop")
-    return Completion(text, str(told.get("model") or ""), *tokens, finish)
+    likely = choice.get("logprobs")
+    return Completion(text, str(told.get("model") or ""), *tokens, finish, likely)
 
 
 def _tokens(usage: Any) -> tuple[int, int]:
