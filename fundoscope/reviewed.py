@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS acts (
     record TEXT NOT NULL, track TEXT NOT NULL, language TEXT NOT NULL, version TEXT NOT NULL,
     what TEXT NOT NULL CHECK (what IN ('accept', 'edit', 'reject', 'undo')),
     saw INTEGER NOT NULL, reason TEXT NOT NULL, problem TEXT NOT NULL,
-    before TEXT NOT NULL, after TEXT NOT NULL, over TEXT NOT NULL, token TEXT NOT NULL UNIQUE);
+    before TEXT NOT NULL, after TEXT NOT NULL, places TEXT NOT NULL, over TEXT NOT NULL, token TEXT NOT NULL UNIQUE);
 CREATE INDEX IF NOT EXISTS acts_by_dialogue ON acts (record, track, language, id);
 CREATE INDEX IF NOT EXISTS acts_by_reviewer ON acts (who, id);
 CREATE TRIGGER IF NOT EXISTS acts_stay BEFORE UPDATE ON acts
@@ -51,7 +51,7 @@ CREATE TRIGGER IF NOT EXISTS acts_are_new BEFORE INSERT ON acts
 """
 _COLUMNS = (
     "id, at, who, role, record, track, language, version, what, saw, reason, problem, before,"
-    " after, over, token"
+    " after, places, over, token"
 )
 
 
@@ -108,6 +108,8 @@ class Act:
     """The dialogue's own words, kept beside those of an edit."""
     after: tuple[Turn, ...] = ()
     """The words of an edit."""
+    places: tuple[int, ...] = ()
+    """Which turns of the dialogue, from 0, those of the edit were."""
     over: tuple[int, ...] = ()
     """Ids of the acts that an adjudication decided between."""
     id: int = 0
@@ -274,11 +276,11 @@ class Acts:
     def _insert(self, act: Act) -> Act:
         row = self._db.execute(
             f"INSERT INTO acts ({_COLUMNS})"
-            " VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            " VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (
                 act.at, act.who, act.role, *act.which, act.version, act.what, act.saw, act.reason,
                 act.problem, _turns_to_json(act.before), _turns_to_json(act.after),
-                json.dumps(act.over), act.token,
+                json.dumps(act.places), json.dumps(act.over), act.token,
             ),
         ).fetchone()  # fmt: skip
         return replace(act, id=int(row[0]))
@@ -390,7 +392,7 @@ def _refuse_adjudication(act: Act, now: Standing) -> None:
 
 def _act(row: tuple[Any, ...]) -> Act:
     id, at, who, role, record, track, language, version, what, saw, reason, problem = row[:12]
-    before, after, over, token = row[12:]
+    before, after, places, over, token = row[12:]
     return Act(
         who=who,
         which=Which(record, track, language),
@@ -403,6 +405,7 @@ def _act(row: tuple[Any, ...]) -> Act:
         problem=problem,
         before=_turns_from_json(before),
         after=_turns_from_json(after),
+        places=tuple(json.loads(places)),
         over=tuple(json.loads(over)),
         id=id,
         at=at,

@@ -41,7 +41,7 @@ def keep_act(run: Path, said: ActSaid) -> Act:
         )
     taken = _taken(item, said)
     problem = _problem(item, taken) if taken else ""
-    before = item.conversation.turns if said.what == "edit" and item.conversation else ()
+    is_edit = said.what == "edit"
     act = Act(
         who=said.who,
         which=item.which,
@@ -52,8 +52,9 @@ def keep_act(run: Path, said: ActSaid) -> Act:
         role=said.role,
         reason=said.reason if said.what == "reject" or problem else "",
         problem=problem,
-        before=before,
-        after=taken.turns if said.what == "edit" and taken else (),
+        before=item.conversation.turns if is_edit and item.conversation else (),
+        after=taken.turns if is_edit and taken else (),
+        places=tuple(turn.of for turn in said.turns) if is_edit else (),
         over=tuple(said.over) if said.role == "adjudicate" else (),
     )
     with Acts(run) as acts:

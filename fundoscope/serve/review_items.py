@@ -201,7 +201,10 @@ def act_json(act: Act) -> dict[str, Any]:
         "what": act.what,
         "reason": act.reason,
         "problem": act.problem,
-        "turns": turns_json(act.after),
+        "turns": [
+            {"of": of, "question": turn.question, "answer": turn.answer}
+            for of, turn in zip(act.places, act.after, strict=True)
+        ],
     }
 
 

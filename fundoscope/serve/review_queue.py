@@ -24,7 +24,7 @@ _TABLE = """
 CREATE TEMP TABLE queue AS
 SELECT r.key AS record, d.track AS track, d.language AS language,
     substr(r.key, 1, instr(r.key, '/') - 1) AS dataset, d.state AS state,
-    bad(d.judged) AS bad, good(d.judged) AS good, length(coalesce(d.conversation, '')) AS bytes,
+    bad(d.judged) AS bad, good(d.judged) AS good, length(CAST(coalesce(d.conversation, '') AS TEXT)) AS length,
     coalesce((SELECT max(round) FROM asked a WHERE a.record = d.record AND a.track = d.track
         AND a.language = d.language AND a.hash = d.hash AND a.state = 'answered'), 0) AS repairs,
     instr(r.record, '"suspected"') > 0 AS suspected,
@@ -35,12 +35,12 @@ CREATE INDEX temp.queue_as_read ON queue (ordinal);
 CREATE INDEX temp.queue_of ON queue (record, track, language);
 CREATE INDEX temp.queue_drawn ON queue (draw);
 CREATE INDEX temp.queue_doubtful
-    ON queue (state, repairs DESC, suspected DESC, good * 1.0 / max(bytes, 1), ordinal);
+    ON queue (state, repairs DESC, suspected DESC, good * 1.0 / max(length, 1), ordinal);
 CREATE INDEX temp.queue_rejects ON queue (state, bad, ordinal);
 """
 _ORDERS: dict[Mode, str] = {
     "doubtful": "state = 'kept' ORDER BY repairs DESC, suspected DESC,"
-    " good * 1.0 / max(bytes, 1), ordinal",
+    " good * 1.0 / max(length, 1), ordinal",
     "rejects": "state = 'rejected' ORDER BY bad, ordinal",
     "sample": "state = 'kept' ORDER BY draw, ordinal",
     "all": "1 ORDER BY ordinal",
