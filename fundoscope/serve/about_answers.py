@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 
 from fundoscope import terms
+from fundoscope.converse.facet_topics import levels_of
 from fundoscope.describe.wording import number_text
 from fundoscope.knowledge.graph import Fact, knowledge
 from fundoscope.perceive.runtime import model
@@ -13,28 +15,26 @@ from fundoscope.records import Statement, measured
 from fundoscope.serve.about_conditions import say_conditions, say_named, say_skill, suspected
 from fundoscope.serve.about_knowledge import facts_on, say_facts, with_facts
 from fundoscope.serve.about_photograph import DEFAULTS
-from fundoscope.serve.asked_about import FACETS, Asked, family
+from fundoscope.serve.asked_about import Asked, family
 from fundoscope.serve.evidence import of_statement
 from fundoscope.serve.replies import Evidence
 from fundoscope.serve.spoken import Look, Spoken, listed
 
 MOST_FIGURES = 4
+_ABSENT = re.compile(r"\b(?:no|without)\b", re.IGNORECASE)
+"""In a fact on follow-up: it speaks of eyes in which the condition was not found."""
 NETWORKS = ("quality", "vessels", "places", "disc_cup", "lesions", "conditions")
 
 
-def say_sure(said: Spoken, looks: Sequence[Look], asked: Asked) -> None:
-    """Say how far the values, suspicions or facts of the last answer can be trusted."""
+def say_sure(said: Spoken, look: Look, asked: Asked) -> None:
+    """Say how far the values and suspicions of the last answer can be trusted."""
     about = asked.about or ("condition",)
-    if set(about) & set(FACETS):
-        said.plain("sure_facts")
-        return
     before = len(said.parts)
-    for look in looks:
-        if not look.refused:
-            _say_repeats(said, look, _quantities(asked, about))
-        say_skill(said, look, about if not look.refused else ("quality",), asked.terms)
+    if not look.refused:
+        _say_repeats(said, look, _quantities(asked, about))
+    say_skill(said, look, about if not look.refused else ("quality",), asked.terms)
     if len(said.parts) == before:
-        said.plain("sure_nothing")
+        said.plain("sure_nothing", look)
 
 
 def _quantities(asked: Asked, about: Sequence[str]) -> list[str]:
@@ -46,7 +46,7 @@ def _quantities(asked: Asked, about: Sequence[str]) -> list[str]:
 
 def _say_repeats(said: Spoken, look: Look, names: Sequence[str]) -> None:
     """Say the repeatability of each quantity that was measured."""
-    told = 0
+    told, known = 0, False
     for name in names:
         found = [
             m
@@ -61,6 +61,7 @@ def _say_repeats(said: Spoken, look: Look, names: Sequence[str]) -> None:
         if one.repeatability is None:
             said.plain("repeat_unknown", look, name=words)
             continue
+        known = True
         decimals = max(terms.quantity(name).decimals, 0) + 1
         d = number_text(
             Statement("measurement", name, one.repeatability, unit=one.unit, decimals=decimals)
@@ -70,33 +71,28 @@ def _say_repeats(said: Spoken, look: Look, names: Sequence[str]) -> None:
             for s in look.of("measurement")
             if (s.term, s.of, s.where) == (name, one.of, one.where)
         )
-        evidence = of_statement(statement, look.facts, said.language, look.number)
+        evidence = of_statement(statement, look.facts, look.places, said.language, look.number)
         said.figure("repeat", evidence, (d,), d=d, name=words)
-    if told:
+    if known:
         said.plain("repeat_camera", look)
 
 
-def say_why(said: Spoken, looks: Sequence[Look], asked: Asked) -> None:
+def say_why(said: Spoken, look: Look, asked: Asked) -> None:
     """Say on what the last answer rests: probabilities, lesions outlined, facts that link them."""
-    about = asked.about or ("condition",)
-    if set(about) & set(FACETS):
-        said.plain("why_facts")
+    said.plain("why_looked", look)
+    if look.refused:
+        said.say(look, look.of("quality"))
         return
-    for look in looks:
-        said.plain("why_looked", look)
-        named = [t for t in asked.terms if t in terms.conditions()]
-        if look.refused:
-            said.say(look, look.of("quality"))
-            continue
-        say_named(said, look, named) if named else say_conditions(said, look, asked)
-        signs = [fact for term in named or suspected(look) for fact in _signs(term, look)]
-        if signs:
-            said.plain("why_signs", look)
-            seen = {fact.object for fact in signs}
-            said.say(look, [s for s in look.of("lesion_count") if s.term in seen])
-            say_facts(said, signs[:3], random.Random(0), general=True)
-        elif not named and not suspected(look):
-            said.say(look, look.of("lesion_count"))
+    named = [t for t in asked.terms if t in terms.conditions()]
+    say_named(said, look, named) if named else say_conditions(said, look, asked)
+    signs = [fact for term in named or suspected(look) for fact in _signs(term, look)]
+    if signs:
+        said.plain("why_signs", look)
+        seen = {fact.object for fact in signs}
+        said.say(look, [s for s in look.of("lesion_count") if s.term in seen])
+        say_facts(said, signs[:3], random.Random(0), general=True)
+    elif not named and not suspected(look):
+        said.say(look, look.of("lesion_count"))
 
 
 def _signs(term: str, look: Look) -> list[Fact]:
@@ -122,7 +118,7 @@ def say_tools(said: Spoken, looks: Sequence[Look], asked: Asked) -> None:
 
 def say_next(said: Spoken, looks: Sequence[Look], asked: Asked) -> None:
     """Say which tests, check-ups and referrals sources name for what is suspected."""
-    named = [t for t in asked.terms if with_facts(t)]
+    named = [t for t in asked.terms if t in terms.conditions() and with_facts(t)]
     for look in looks:
         if look.refused:
             said.say(look, look.of("quality"))
@@ -146,6 +142,7 @@ def _next_facts(term: str, asked: Asked, looks: Sequence[Look]) -> list[Fact]:
     chosen: list[Fact] = []
     for link in ("referral", "follow_up", "examination", "urgency"):
         facts = facts_on(with_facts(term), "examination", asked.plain, (link,), looks)
-        facts = [fact for fact in facts if fact.link == link and fact not in chosen]
+        facts = [fact for fact in facts if fact.link == link and not _ABSENT.search(fact.en)]
+        facts.sort(key=lambda fact: bool(levels_of(fact)))  # no grade is known: the general first
         chosen += facts[:1]
     return chosen[:3]

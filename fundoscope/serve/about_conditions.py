@@ -10,7 +10,7 @@ from fundoscope.perceive.runtime import model
 from fundoscope.records import Statement
 from fundoscope.serve.asked_about import Asked
 from fundoscope.serve.replies import Evidence
-from fundoscope.serve.spoken import Look, Spoken, listed
+from fundoscope.serve.spoken import Look, Spoken, listed, word
 
 NORMAL = "normal_fundus"
 """The network's answer to it makes no eye normal, and is never told."""
@@ -34,10 +34,8 @@ def say_conditions(said: Spoken, look: Look, asked: Asked) -> None:
     said.say(look, found)
     answers = _answers(look)
     doubtful = [t for t, answer in answers.items() if answer == "uncertain"]
-    for term in suspected(look):
-        if not asked.plain and term in answers:
-            key = "chance_suspected" if len(found) == 1 else "chance_named"
-            _say_chance(said, look, term, key)
+    if not asked.plain:
+        _say_chances(said, look, [term for term in suspected(look) if term in answers])
     if not found and not look.of("grade"):
         said.plain("nothing_suspected", look)
         said.evidence += [chance(look, term, said) for term in answers]
@@ -56,7 +54,7 @@ def say_named(said: Spoken, look: Look, named: Sequence[str]) -> None:
         if status and status != "not_assessed":
             said.say(look, exact or [Statement("finding", term, status)])
             if term in answers and status == "suspected":
-                _say_chance(said, look, term, "chance_suspected")
+                _say_chances(said, look, [term])
         elif term in answers:
             _say_chance(said, look, term, _KEYS[answers[term]])
         else:
@@ -64,7 +62,25 @@ def say_named(said: Spoken, look: Look, named: Sequence[str]) -> None:
             said.plain("not_looked_for" if judged else "not_judged", look, name=name_of(term, said))
 
 
-_KEYS = {"present": "chance_suspected", "uncertain": "chance_between", "absent": "chance_low"}
+_KEYS = {"uncertain": "chance_between", "absent": "chance_low"}
+
+
+def _say_chances(said: Spoken, look: Look, named: Sequence[str]) -> None:
+    """Say the probabilities behind suspicions, all in one sentence."""
+    if not named:
+        return
+    figures: list[str] = []
+    chances = []
+    for term in named:
+        p = _probability(chance(look, term, said).value or 0)
+        t = _probability(model("conditions").manifest["thresholds"][term]["present"])
+        name = name_of(term, said)
+        chances.append(word("chance_of", said.language).format(name=name, p=p, t=t))
+        figures += [p, t]
+    first, *others = [chance(look, term, said) for term in named]
+    text = listed(chances, said.language)
+    said.figure("chance_suspected", first, figures, chances=text)
+    said.evidence += others
 
 
 def _say_chance(said: Spoken, look: Look, term: str, key: str) -> None:
@@ -111,8 +127,10 @@ def say_skill(said: Spoken, look: Look, topics: Sequence[str], named: Sequence[s
     if {"condition", "healthy", "summary", "grade"} & set(topics):
         answers = _answers(look)
         chosen = [t for t in named if t in answers] or [t for t in suspected(look) if t in answers]
+        _say_chances(said, look, [t for t in chosen if t in suspected(look)])
         for term in chosen[:2]:
-            _say_chance(said, look, term, _KEYS[answers[term]])
+            if term not in suspected(look):
+                _say_chance(said, look, term, _KEYS[answers[term]])
             _say_auc(said, look, term)
     if {"lesions", "where", "spread", "summary"} & set(topics):
         _say_overlap(said, look, [t for t in named if t in terms.lesions()])

@@ -10,7 +10,7 @@ from fundoscope.serve.about_answers import say_next, say_sure, say_tools, say_wh
 from fundoscope.serve.about_conditions import suspected
 from fundoscope.serve.about_knowledge import say_facet
 from fundoscope.serve.about_photograph import tell
-from fundoscope.serve.asked_about import ACTS, FACETS, UNKNOWN, Asked, asked
+from fundoscope.serve.asked_about import ACTS, FACETS, UNKNOWN, Asked, asked, understood
 from fundoscope.serve.comparing import say_compared
 from fundoscope.serve.labels import chosen, label_of
 from fundoscope.serve.replies import Message, Reply, Seen
@@ -42,7 +42,7 @@ def spoken(
     question, looks, text = asked(messages), looks_at(seen), _last(messages)
     said = Spoken(language)
     say_urgent(said, messages, looks, question.plain)
-    if said.parts and question.topics[0] in (UNKNOWN, *TALK) and urgent_symptoms(text):
+    if urgent_symptoms(text) and understood(text).topics[0] in (UNKNOWN, *TALK):
         return said, replace(question, topics=("urgent",))
     if question.refusal:
         _refuse(said, looks, question)
@@ -111,12 +111,15 @@ def _act(
     topic = question.topics[0]
     if topic == "compare":
         say_compared(said, looks, question)
-    elif topic == "sure":
-        say_sure(said, wanted, question)
-    elif topic == "why":
-        say_why(said, wanted, question)
     elif topic == "next":
         say_next(said, wanted, question)
+    elif topic in ("sure", "why") and not set(question.about) & set(FACETS):
+        for look in wanted:
+            if len(looks) > 1:
+                said.label(label_of(look, looks, said.language), look)
+            (say_sure if topic == "sure" else say_why)(said, look, question)
+    elif topic in ("sure", "why"):
+        said.plain("sure_facts" if topic == "sure" else "why_facts")
     else:
         _say_plainly(said, looks, wanted, question, text)
 

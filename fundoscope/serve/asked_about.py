@@ -175,20 +175,28 @@ def _topics(named: _Named, language: Language) -> tuple[str, ...]:
     families = [_family(quantity) for quantity in named.quantities]
     lesions = [term for term in named.terms if term in terms.lesions()]
     found: list[str] = []
-    if "where" in fitting and (
+    if "spread" in fitting:
+        found.append("spread")
+    elif "where" in fitting and (
         lesions or not (families or "fovea" in fitting or "disc" in fitting)
     ):
         found.append("where")
     found += families
-    if lesions and "where" not in found and "grade" not in fitting:
+    if lesions and not found and "grade" not in fitting:
         found.append("lesions")
     if len(lesions) < len(named.terms) and "grade" not in fitting:
         found.append("condition")
-    if families or (found and found[0] in ("where", "lesions", "condition")):
+    if families or (found and found[0] in ("where", "spread", "lesions", "condition")):
         return tuple(dict.fromkeys([*found, *(t for t in fitting if t in _BESIDE)]))
     general = [topic for topic in fitting if topic != "where"]
     specific = [topic for topic in general if topic not in _SMALL]
+    if set(specific) & _OF_VESSELS:
+        specific = [topic for topic in specific if topic not in ("vessels", "measurements")]
     return tuple(specific or general[:1])
+
+
+_OF_VESSELS = {"calibre", "tortuosity", "fractal", "branching", "zones"}
+"""Topics that say more exactly what of the vessels is asked for."""
 
 
 _BESIDE = {"quality", "eye", "modality"}

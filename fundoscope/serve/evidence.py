@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fundoscope import terms
 from fundoscope.describe.wording import sentences
@@ -28,11 +28,14 @@ _DOI, _PMID = "https://doi.org/", "https://pubmed.ncbi.nlm.nih.gov/"
 
 
 def of_statement(
-    statement: Statement, facts: Facts, language: Language, photograph: int
+    statement: Statement,
+    facts: Facts,
+    places: Mapping[Statement, int],
+    language: Language,
+    photograph: int,
 ) -> Evidence:
     """Return a statement as evidence; `s7` is the eighth of the record, `s-` one of none."""
-    said = facts.said
-    number = said.index(statement) if statement in facts.statements else None
+    said, number = facts.said, places.get(statement)
     known = _measured(statement, facts)
     value = statement.value
     box = value if isinstance(value, tuple) else None

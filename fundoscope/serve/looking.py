@@ -21,6 +21,7 @@ from fundoscope.measure.survey import survey
 from fundoscope.perceive.perceiving import Perceived, perceive_photograph
 from fundoscope.read.photographs import BYTE_LIMIT
 from fundoscope.records import Eye
+from fundoscope.serve.repeats_known import with_known
 from fundoscope.serve.replies import Seen
 from fundoscope.serve.shown_records import record_of
 
@@ -101,7 +102,7 @@ def _looked_at(raw: bytes, sha256: str, repeats: int) -> Seen:
         except PhotographError as problem:
             raise PhotographError(problem.what, where=SHOWN, mend=problem.mend) from None
     masks = _masks(found)
-    record = record_of(found, masks, survey(masks, repeats=repeats), sha256)
+    record = with_known(record_of(found, masks, survey(masks, repeats=repeats), sha256))
     return Seen(sha256, found, masks, record, seconds=time.perf_counter() - started)
 
 

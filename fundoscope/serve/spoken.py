@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -41,6 +42,8 @@ class Look:
     number: int
     seen: Seen
     facts: Facts
+    places: Mapping[Statement, int]
+    """Which statement of the record it is."""
 
     @property
     def refused(self) -> str:
@@ -54,7 +57,28 @@ class Look:
 
 def looks_at(seen: Sequence[Seen]) -> tuple[Look, ...]:
     """Return the photographs of a conversation with their records laid out."""
-    return tuple(Look(number, one, Facts.of(one.record)) for number, one in enumerate(seen))
+    return tuple(Look(number, one, *_laid_out(one)) for number, one in enumerate(seen))
+
+
+MOST_LAID_OUT = 64
+_lock = threading.Lock()
+_laid: dict[tuple[str, str | None], tuple[Facts, Mapping[Statement, int]]] = {}
+"""Records laid out for the answers before: laying one out takes longer than an answer."""
+
+
+def _laid_out(seen: Seen) -> tuple[Facts, Mapping[Statement, int]]:
+    key, record = (seen.sha256, seen.eye), seen.record
+    with _lock:
+        found = _laid.get(key)
+    if found is not None and found[0].record == record:
+        return found
+    facts = Facts.of(record)
+    found = facts, {statement: place for place, statement in enumerate(facts.said)}
+    with _lock:
+        _laid[key] = found
+        if len(_laid) > MOST_LAID_OUT:
+            del _laid[next(iter(_laid))]
+    return found
 
 
 @dataclass
@@ -74,7 +98,8 @@ class Spoken:
             text = joined(sentences(chosen, self.language), self.language)
             self.parts.append(Part("statement", text, look.number))
             self.evidence += [
-                of_statement(one, look.facts, self.language, look.number) for one in chosen
+                of_statement(one, look.facts, look.places, self.language, look.number)
+                for one in chosen
             ]
 
     def plain(self, key: str, look: Look | None = None, **names: str) -> None:

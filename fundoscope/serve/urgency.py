@@ -80,12 +80,9 @@ def say_urgent(
     if groups:
         _say(said, "seek_care", _facts(_conditions(groups), plain))
         return
-    said.urgent = bool(earlier)
     facts = _facts([term for look in looks for term in suspected(look)], plain)
-    if facts:
-        said.urgent = True
-        if not _was_told("seek_care_record", told):
-            _say(said, "seek_care_record", facts)
+    if facts and not _was_told("seek_care_record", told):
+        _say(said, "seek_care_record", facts)
 
 
 def _say(said: Spoken, key: str, facts: Sequence[Fact]) -> None:
