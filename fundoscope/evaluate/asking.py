@@ -53,7 +53,7 @@ def ask(
     predictor: Predictor,
     items: Sequence[Item],
     hashes: Mapping[Path, str],
-    memory: Path,
+    memory: Path | None,
     progress: Callable[[int], None] = lambda number: None,
 ) -> Answered:
     """Return a predictor's answers to all items, asking only what `memory` does not hold.
@@ -64,7 +64,7 @@ def ask(
     Parameters
     ----------
     hashes : what `photograph_hashes` returned
-    memory : the file of answers; it is only added to
+    memory : the file of answers; it is only added to. None where asking again costs nothing
     progress : told how many items more have an answer
 
     Raises
@@ -73,7 +73,7 @@ def ask(
         If the memory holds the answers of another predictor.
     """
     asked = {item.id: _question_hash(item, hashes) for item in items}
-    known = _remembered(memory, predictor.name, asked)
+    known = _remembered(memory, predictor.name, asked) if memory else {}
     absent = {item.id: _absent(item, hashes) for item in items}
     given = {id: Prediction(id, "", error=why) for id, why in absent.items() if why}
     given |= {id: known[id] for id in asked if id in known and id not in given}
@@ -93,10 +93,11 @@ def ask(
 
 
 def _kept(
-    predictor: Predictor, items: Sequence[Item], asked: Mapping[str, str], memory: Path
+    predictor: Predictor, items: Sequence[Item], asked: Mapping[str, str], memory: Path | None
 ) -> Iterator[Prediction]:
     """Yield answers, each after it was written down."""
-    if not items:
+    if memory is None or not items:
+        yield from predictor.answers(items) if items else ()
         return
     memory.parent.mkdir(parents=True, exist_ok=True)
     _end_the_last_line(memory)

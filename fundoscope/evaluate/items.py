@@ -70,9 +70,11 @@ class Scored:
 
 
 class Predictor(Protocol):
-    """Whoever answers items; `name` stands in the report."""
+    """Whoever answers items."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What stands in the report."""
 
     def answers(self, items: Sequence[Item]) -> Iterator[Prediction]:
         """Yield a prediction for each item that can be answered, in any order."""

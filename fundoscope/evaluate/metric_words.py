@@ -25,7 +25,11 @@ WORDS: Mapping[str, str] = {
     "coverage": "coverage: answers that decide",
     "empty_right": "nothing boxed where nothing is",
     "exact_match": "all findings right",
+    "contradicted": "contradicted by what is known",
     "f1": "F1",
+    "f1_macro": "F1, mean over terms",
+    "facts_recalled": "facts recalled",
+    "findings_right": "known findings right",
     "hit_of_centre": "true boxes hit by a centre",
     "lower_limit": "lower limit of agreement",
     "macro_f1": "macro F1 of what was decided",
@@ -41,16 +45,20 @@ WORDS: Mapping[str, str] = {
     "relative_error": "mean relative error",
     "sensitivity": "sensitivity",
     "specificity": "specificity",
+    "supported": "supported by what is known",
     "unit_error_implausible": "unit implausible",
     "unit_error_missing": "unit missing",
     "unit_error_other": "unit of something else",
+    "unsupported": "neither supported nor contradicted",
     "upper_limit": "upper limit of agreement",
     "weighted_f1": "weighted F1 of what was decided",
+    "with_claims": "answers that claim what can be checked",
+    "within_10_percent": "within 10 % of the truth",
     "within_repeatability": "within the tool's own repeatability",
 }
 IN_UNIT = ("mae", "bias", "lower_limit", "upper_limit")
 """Scores in the unit of the quantity; all others are shares or bare numbers."""
-POOLED = ("", "micro", "macro", "all")
+POOLED = ("", "micro", "macro", "knowledge")
 """`Estimate.of` of a score over all labels or terms."""
 CHANCE: Mapping[str, float] = {"auroc": 0.5, "auroc_macro": 0.5, "quadratic_kappa": 0.0}
 LOWER_IS_BETTER = frozenset(
@@ -68,7 +76,7 @@ _FIRST: Mapping[Family, Sequence[tuple[str, Sequence[str]]]] = {
     "findings": (("f1", ("macro",)), ("f1", ("micro",))),
     "boxes": (("f1", ("",)), ("hit_of_centre", ("",))),
     "numbers": (("concordance", ("",)), ("relative_error", ("",))),
-    "knowledge": (("recall", ("",)), ("facts_recalled", ("",)), ("recalled", ("",))),
+    "knowledge": (("facts_recalled", ("",)),),
 }
 
 PAPER: Mapping[Family, Sequence[tuple[str, str]]] = {
@@ -89,7 +97,10 @@ PAPER: Mapping[Family, Sequence[tuple[str, str]]] = {
         ("concordance", ""), ("relative_error", ""), ("mae", ""), ("bias", ""), ("pearson", ""),
         ("coverage", ""),
     ),
-    "knowledge": (),
+    "knowledge": (
+        ("facts_recalled", ""), ("supported", "knowledge"), ("contradicted", "knowledge"),
+        ("unsupported", "knowledge"),
+    ),
 }  # fmt: skip
 """Scores that a paper's table shows, in this order; (name, of)."""
 

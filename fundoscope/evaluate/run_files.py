@@ -7,14 +7,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fundoscope.errors import ReadError
-from fundoscope.evaluate.answer_spaces import FoundBoxes, FoundTerms, Label, Value
+from fundoscope.evaluate.answer_spaces import (
+    Boxes,
+    EyeSide,
+    Findings,
+    FoundBoxes,
+    FoundTerms,
+    Label,
+    Levels,
+    Number,
+    Options,
+    Quality,
+    Reading,
+    Space,
+    Value,
+    YesNo,
+    space_from,
+)
 from fundoscope.evaluate.asking import prediction_row
-from fundoscope.evaluate.items import Item, Scored, Truth
+from fundoscope.evaluate.items import Item, Prediction, Scored, Truth
 from fundoscope.evaluate.worst import badness
 
 SCORES, ITEMS, MANIFEST = "scores.json", "items.jsonl", "manifest.json"
@@ -39,6 +56,37 @@ def label_json(label: Label | Truth | None) -> Any:
     return label
 
 
+_KINDS: Mapping[type, str] = {
+    YesNo: "yes_no", Levels: "levels", Findings: "findings", Quality: "quality", EyeSide: "eye",
+    Options: "options", Boxes: "boxes", Number: "number",
+}  # fmt: skip
+
+
+def space_json(space: Space) -> dict[str, Any]:
+    """Return an answer space as `answer_spaces.space_from` reads it."""
+    plain = asdict(space)
+    if isinstance(space, Options):
+        plain["options"] = dict(space.options)
+    return {"kind": _KINDS[type(space)]} | {name: one for name, one in plain.items() if one}
+
+
+def label_from(plain: Any, space: Space) -> Any:
+    """Return the label of a space, or the facts, that `label_json` made plain."""
+    match space:
+        case _ if isinstance(plain, list):
+            return tuple(plain)
+        case Findings():
+            return FoundTerms(tuple(plain.items()))
+        case Boxes():
+            boxes = [(box[0], box[1], box[2], box[3]) for box in plain["boxes"]]
+            return FoundBoxes(tuple(boxes), plain["convention"])
+        case Number():
+            value = plain["value"]
+            return Value(value, plain.get("low", value), plain.get("high", value),
+                         plain.get("unit_error", ""))  # fmt: skip
+    return plain
+
+
 def item_row(one: Scored) -> dict[str, Any]:
     """Return an item with its answer and what was read from it, as plain data."""
     item = one.item
@@ -50,6 +98,7 @@ def item_row(one: Scored) -> dict[str, Any]:
         "language": item.language,
         "wording": item.wording,
         "question": item.question,
+        "space": space_json(item.space),
         "truth": label_json(item.truth),
     }
     if item.before:
@@ -105,10 +154,54 @@ def truths_sha256(items: Iterable[Item]) -> str:
     return digest.hexdigest()
 
 
+def text_sha256(text: str) -> str:
+    """Return the hash of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def file_sha256(path: Path) -> str:
     """Return the hash of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_items(run: Path) -> Iterator[Scored]:
+    """Yield the items of a finished evaluation, without photographs and records.
+
+    Raises
+    ------
+    ReadError
+        If the folder holds no finished evaluation.
+    """
+    read_scores(run)
+    with (run / ITEMS).open(encoding="utf-8") as lines:
+        for line in lines:
+            yield _scored(json.loads(line))
+
+
+def _scored(row: Mapping[str, Any]) -> Scored:
+    space = space_from(row["space"])
+    item = Item(
+        id=row["item"],
+        asked=row["asked"],
+        key=row["key"],
+        patient=row["patient"],
+        photographs=(),
+        question=row["question"],
+        language=row["language"],
+        wording=row["wording"],
+        space=space,
+        truth=label_from(row["truth"], space),
+        before=tuple(row.get("before", ())),
+    )
+    if "answer" not in row:
+        return Scored(item, None, None)
+    chances, error = row.get("probabilities", {}), row.get("error", "")
+    prediction = Prediction(item.id, row["answer"], chances, error)
+    if row["outcome"] == "no answer":
+        return Scored(item, prediction, None)
+    label = label_from(row["label"], space) if "label" in row else None
+    return Scored(item, prediction, Reading(label, row["outcome"], row["words"]))
 
 
 def read_scores(run: Path) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -26,8 +27,9 @@ from fundoscope.evaluate.answer_spaces import (
 from fundoscope.evaluate.bootstrap import RESAMPLES, Ints
 from fundoscope.evaluate.box_metrics import box_scores
 from fundoscope.evaluate.confusions import ABSTAINED, CONTRADICTORY, NO_ANSWER
+from fundoscope.evaluate.dialogue_metrics import agreement, faithfulness, knowledge_scores
 from fundoscope.evaluate.estimates import Estimate, Floats
-from fundoscope.evaluate.findings_metrics import findings_scores
+from fundoscope.evaluate.findings_metrics import UNDECIDED, findings_scores
 from fundoscope.evaluate.items import Item, Scored
 from fundoscope.evaluate.label_metrics import confusion, label_scores
 from fundoscope.evaluate.number_metrics import NOT_COMPARED, number_scores
@@ -42,6 +44,8 @@ Family = Literal["labels", "findings", "boxes", "numbers", "knowledge"]
 OUTCOMES = ("decided", "abstained", "contradictory", "no answer")
 _UNDECIDED = {"abstained": ABSTAINED, "contradictory": CONTRADICTORY}
 _ORDINAL = "quadratic_kappa"
+EVEN = 0.5
+"""Probability from which a finding counts as said to be present."""
 _STATUS = {"present": 1, "absent": 0, "not_mentioned": -1}
 
 
@@ -142,7 +146,20 @@ def score_form(
         return _boxes(scored, draws)
     if family == "numbers":
         return _numbers(scored, draws)
-    raise NotImplementedError(family)
+    found = knowledge_scores(scored, resamples=draws.resamples, seed=draws.seed)
+    return FormScores(family, (), outcomes(scored), tuple(found))
+
+
+def score_dialogues(scored: Sequence[Scored], draws: Draws) -> list[Estimate]:
+    """Return what is scored of answers together: whether they agree, and are true to the record.
+
+    Faithfulness only of conversations: a bare "yes" claims nothing that it could judge. What has
+    nothing to rest on is left out.
+    """
+    found = agreement(scored, resamples=draws.resamples, seed=draws.seed)
+    if any(one.item.before for one in scored):
+        found += faithfulness(scored, resamples=draws.resamples, seed=draws.seed)
+    return [one for one in found if one.n]
 
 
 def outcomes(scored: Sequence[Scored]) -> dict[str, int]:
@@ -222,16 +239,30 @@ def _findings(scored: Sequence[Scored], draws: Draws) -> FormScores:
     asked = labels_in(scored[0].item)
     truth = np.array([[_known(one, term) for term in asked] for one in scored], np.int64)
     said = np.array([[_mentioned(one, term) for term in asked] for one in scored], np.int64)
-    estimates = findings_scores(
-        truth.reshape(-1, len(asked)), said.reshape(-1, len(asked)), asked,
-        patient_numbers(scored), resamples=draws.resamples, seed=draws.seed,
-    )  # fmt: skip
+    patients, options = patient_numbers(scored), asdict(draws)
+    estimates = findings_scores(truth, said, asked, patients, **options)
+    likely: list[Estimate] = []
+    if any(one.prediction and one.prediction.probabilities for one in scored):
+        chances = np.array([[_chance(one, term) for term in asked] for one in scored])
+        there = np.isfinite(chances)
+        likeliest = np.where(there, np.nan_to_num(chances) >= EVEN, UNDECIDED)
+        likeliest[~there.any(axis=1)] = NO_ANSWER
+        likely = findings_scores(
+            truth, likeliest, asked, patients, probabilities=chances, **options
+        )
     return FormScores(
         family="findings",
         labels=asked,
         outcomes=outcomes(scored),
         estimates=tuple(estimates),
+        by_likelihood=tuple(likely),
     )
+
+
+def _chance(one: Scored, term: str) -> float:
+    """Return the probability that a term is present, NaN where none is given."""
+    given = one.prediction.probabilities if one.prediction else {}
+    return float(given.get(term, math.nan))
 
 
 def _known(one: Scored, term: str) -> int:
