@@ -38,7 +38,8 @@ CREATE TABLE IF NOT EXISTS acts (
     record TEXT NOT NULL, track TEXT NOT NULL, language TEXT NOT NULL, version TEXT NOT NULL,
     what TEXT NOT NULL CHECK (what IN ('accept', 'edit', 'reject', 'undo')),
     saw INTEGER NOT NULL, reason TEXT NOT NULL, problem TEXT NOT NULL,
-    before TEXT NOT NULL, after TEXT NOT NULL, places TEXT NOT NULL, over TEXT NOT NULL, token TEXT NOT NULL UNIQUE);
+    before TEXT NOT NULL, after TEXT NOT NULL, places TEXT NOT NULL, over TEXT NOT NULL,
+    token TEXT NOT NULL UNIQUE);
 CREATE INDEX IF NOT EXISTS acts_by_dialogue ON acts (record, track, language, id);
 CREATE INDEX IF NOT EXISTS acts_by_reviewer ON acts (who, id);
 CREATE TRIGGER IF NOT EXISTS acts_stay BEFORE UPDATE ON acts

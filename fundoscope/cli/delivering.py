@@ -51,6 +51,10 @@ def export(
     resplit: Annotated[
         bool, typer.Option("--resplit", help="Split anew even where the set has official splits.")
     ] = False,
+    reviewed: Annotated[
+        bool,
+        typer.Option("--reviewed", help="Only what reviewers accepted, in their words."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the kept dialogues for a trainer, split by patient.
@@ -76,6 +80,7 @@ def export(
             languages=language,
             tracks=track,
             prefix=prefix,
+            reviewed=reviewed,
             respect_official=not resplit,
         )
     told = {
@@ -83,6 +88,7 @@ def export(
         "dialogues": report.dialogues,
         "counts": report.counts,
         "runs": [run.told() for run in report.runs],
+        **({"reviewed": list(report.reviewed)} if reviewed else {}),
     }
     if as_json:
         out.print_json(json.dumps(told, default=dict))
@@ -91,6 +97,14 @@ def export(
     out.print(
         f"{report.dialogues:,} dialogues about {report.photographs:,} photographs{told_apart}"
     )
+    for told_of in report.reviewed:
+        out.print(
+            f"  {told_of['run']}: {told_of['accepted']:,} accepted ({told_of['edited']:,} edited, "
+            f"{len(told_of['overrides']):,} over the verifier's objection), "
+            f"{told_of['rejected']:,} rejected, {told_of['disputed']:,} in dispute, "
+            f"{told_of['changed_since_review']:,} changed since, "
+            f"{told_of['not_reviewed']:,} not reviewed"
+        )
     for run in report.runs if len(report.runs) > 1 or weight else ():
         out.print(
             f"  {run.run}: weight {run.weight:g}, {run.written.total():,} written "

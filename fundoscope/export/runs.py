@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fundoscope import __version__
 from fundoscope.errors import ConfigError, LedgerError
+from fundoscope.export.accepted import Accepted
 from fundoscope.export.duplicates import DuplicateReport, duplicate_report
 from fundoscope.export.formats import formats
 from fundoscope.export.mixing import README, RunCount, check_weights, mixture_page
@@ -45,6 +47,8 @@ class ExportReport:
     """What was taken of each run, in their order."""
     splits: SplitReport = field(repr=False)
     duplicates: DuplicateReport = field(repr=False)
+    reviewed: tuple[Mapping[str, Any], ...] = ()
+    """What the reviewers of each run decided; nothing where all that was kept is exported."""
 
 
 def export_run(
@@ -59,6 +63,7 @@ def export_run(
     tracks: Collection[str] | None = None,
     prefix: str = "",
     allow_unfinished: bool = False,
+    reviewed: bool = False,
     respect_official: bool = True,
     seed: int = 0,
     near_duplicate_bits: int = NEAR_DUPLICATE_BITS,
@@ -89,6 +94,9 @@ def export_run(
         Put before each photograph's path, such as the folder that a trainer will see.
     allow_unfinished : bool
         Also export a run that was not built to its end.
+    reviewed : bool
+        Take what reviewers accepted (`fundoscope review`), in their words where they edited it,
+        and nothing else; the manifest counts the others and lists what the verifier objected to.
     respect_official, seed : see `assign_splits`
     near_duplicate_bits : int
         Most bits by which near-duplicates differ; they are never parted.
@@ -113,6 +121,7 @@ def export_run(
         "tracks": None if tracks is None else sorted(tracks),
         "prefix": prefix,
         "allow_unfinished": allow_unfinished,
+        **({"reviewed": True} if reviewed else {}),
         "respect_official": respect_official,
         "near_duplicate_bits": near_duplicate_bits,
     }
@@ -133,19 +142,23 @@ def export_run(
             seed=seed,
         )
         tally, runs = _Tally(), RunCount.all_of(folders, weights)
+
+        def wanted(dialogue: Dialogue) -> bool:
+            return _wanted(dialogue, languages, tracks)
+
+        accepted = [Accepted(ledger, wanted) for ledger in ledgers] if reviewed else []
         with Delivery(Path(out)) as delivery:
             with writer(delivery) as add:
                 placing = Placing(delivery, photographs, prefix, splits.split_of, len(ledgers) > 1)
-                for ledger, count in zip(ledgers, runs, strict=True):
+                for number, (ledger, count) in enumerate(zip(ledgers, runs, strict=True)):
                     placing.take_from(ledger)
-                    for dialogue in ledger.kept():
-                        if _wanted(dialogue, languages, tracks):
-                            for placed in placing.place_all(dialogue, count, seed):
-                                add(placed)
-                                tally.count(placed)
-            kept = sum(ledger.tally().kept for ledger in ledgers)
-            tally.refuse_nothing(kept, languages, tracks)
-            report = _report(Path(out), format, tally, runs, splits, duplicates)
+                    for dialogue in accepted[number] if reviewed else filter(wanted, ledger.kept()):
+                        for placed in placing.place_all(dialogue, count, seed):
+                            add(placed)
+                            tally.count(placed)
+            told = tuple(one.told() for one in accepted)
+            tally.refuse_nothing(_held(ledgers, told), languages, tracks)
+            report = _report(Path(out), format, tally, runs, splits, duplicates, told)
             if len(runs) > 1:
                 delivery.open(README).write(mixture_page(runs, report.counts).encode())
             jobs = [ledger.recall("job") for ledger in ledgers]
@@ -201,17 +214,23 @@ class _Tally:
         return nested
 
     def refuse_nothing(
-        self, kept: int, languages: Collection[str] | None, tracks: Collection[str] | None
+        self, held: str, languages: Collection[str] | None, tracks: Collection[str] | None
     ) -> None:
         if not self.dialogues:
             asked = [
                 f"{k} {sorted(v)}" for k, v in (("languages", languages), ("tracks", tracks)) if v
             ]
             raise ConfigError(
-                f"no dialogue to export: the run kept {kept}"
+                f"no dialogue to export: {held}"
                 + (f", none of {' and '.join(asked)}" if asked else ""),
                 mend="build it with those, or ask for others",
             )
+
+
+def _held(ledgers: Sequence[Ledger], reviewed: Sequence[Mapping[str, Any]]) -> str:
+    if reviewed:
+        return f"its reviewers accepted {sum(one['accepted'] for one in reviewed)}"
+    return f"the run kept {sum(ledger.tally().kept for ledger in ledgers)}"
 
 
 def _report(
@@ -221,6 +240,7 @@ def _report(
     runs: Sequence[RunCount],
     splits: SplitReport,
     duplicates: DuplicateReport,
+    reviewed: tuple[Mapping[str, Any], ...],
 ) -> ExportReport:
     return ExportReport(
         out=out,
@@ -233,6 +253,7 @@ def _report(
         runs=tuple(runs),
         splits=splits,
         duplicates=duplicates,
+        reviewed=reviewed,
     )
 
 
@@ -247,6 +268,7 @@ def _manifest(
         "photographs": report.photographs,
         "text_only": report.text_only,
         "runs": [run.told() for run in report.runs],
+        **({"reviewed": list(report.reviewed)} if report.reviewed else {}),
         "counts": report.counts,
         "options": options,
         "splits": {

@@ -24,7 +24,8 @@ _TABLE = """
 CREATE TEMP TABLE queue AS
 SELECT r.key AS record, d.track AS track, d.language AS language,
     substr(r.key, 1, instr(r.key, '/') - 1) AS dataset, d.state AS state,
-    bad(d.judged) AS bad, good(d.judged) AS good, length(CAST(coalesce(d.conversation, '') AS TEXT)) AS length,
+    bad(d.judged) AS bad, good(d.judged) AS good,
+    length(CAST(coalesce(d.conversation, '') AS TEXT)) AS length,
     coalesce((SELECT max(round) FROM asked a WHERE a.record = d.record AND a.track = d.track
         AND a.language = d.language AND a.hash = d.hash AND a.state = 'answered'), 0) AS repairs,
     instr(r.record, '"suspected"') > 0 AS suspected,
