@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ import yaml
 
 from fundoscope.errors import ConfigError, ReadError
 from fundoscope.evaluate.audit import Training
+from fundoscope.export.dialogue_rows import dialogue_rows
 from fundoscope.read.label_files import header, read_rows
-from fundoscope.records import record_from_json
 
 COLUMNS = ("key", "dataset", "patient", "sha256", "perceptual_hash")
 """What a table of a training set may tell of a photograph; any of them will do."""
@@ -37,11 +36,11 @@ def read_training(path: Path) -> Training:
     Parameters
     ----------
     path : Path
-        A run of `fundoscope build` or its `records.jsonl`; the folder of a stage of
-        `fundoscope train`, whose `stage.yaml` names the runs that it learned from; or a CSV or
-        JSONL with any of the columns `key`, `dataset`, `patient`, `sha256`, `perceptual_hash`.
-        A key is `dataset/split/id`. Without key and dataset, a patient of the same name in any
-        set counts as the same.
+        The folder of a stage of `fundoscope train`: exactly what it learned from. Or a run of
+        `fundoscope build` or its `records.jsonl`: all that is in it, whatever part was trained on.
+        Or dialogues that it exported, `train.instruction.json`. Or a CSV or JSONL with any of the
+        columns `key`, `dataset`, `patient`, `sha256`, `perceptual_hash`. A key is
+        `dataset/split/id`; a patient without key and dataset is the same in any set.
 
     Raises
     ------
@@ -94,8 +93,8 @@ def _hash(row: Trained) -> int:
 def _trained(path: Path) -> Iterator[Trained]:
     if path.is_dir():
         yield from _of_folder(path)
-    elif path.suffix == ".jsonl":
-        yield from _of_lines(path)
+    elif path.suffix in (".json", ".jsonl"):
+        yield from _with_records(list(_of_rows(path)), path)
     elif path.is_file():
         known = [name for name in header(path) if name in COLUMNS]
         if not known:
@@ -110,7 +109,7 @@ def _trained(path: Path) -> Iterator[Trained]:
 
 def _of_folder(folder: Path) -> Iterator[Trained]:
     if (folder / RECORDS).is_file():
-        yield from _of_lines(folder / RECORDS)
+        yield from _of_rows(folder / RECORDS)
         return
     if not (folder / STAGE).is_file():
         raise ConfigError(
@@ -119,46 +118,68 @@ def _of_folder(folder: Path) -> Iterator[Trained]:
         )
     told = yaml.safe_load((folder / STAGE).read_text(encoding="utf-8")) or {}
     for source in told.get("data", ()):
-        yield from _of_source(source, folder)
+        yield from _of_source(source, str(folder / STAGE))
 
 
-def _of_source(source: Mapping[str, Any], folder: Path) -> Iterator[Trained]:
-    """Yield what one source of a stage was made of: its records, or those beside its dialogues."""
-    named = source.get("records") or source.get("dialogues")
-    if not named:
+def _of_source(source: Mapping[str, Any], where: str) -> Iterator[Trained]:
+    """Yield what one source of a stage was made of."""
+    named = Path(str(source.get("dialogues") or source.get("records")))
+    if named.suffix in (".json", ".jsonl") and named.is_file():
+        yield from _trained(named)
         return
-    file = Path(str(named))
-    beside = file if file.is_dir() else file.parent
-    records = file if source.get("records") and file.is_file() else beside / RECORDS
-    if not records.is_file():
+    records = _records_of(named)
+    if records is None:
         raise ConfigError(
-            f"{folder / STAGE} says that {named} was trained on, but {records} is not there",
+            f"{named} was trained on, and neither it nor its {RECORDS} can be read",
+            where=where,
             mend="put the run back, or give a table of what was trained on",
         )
-    yield from _of_lines(records)
+    yield from _of_rows(records)  # shards or Parquet: all of the run that they are of
 
 
-def _of_lines(file: Path) -> Iterator[Trained]:
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield _of_line(line, f"{file}, line {number}")
+def _with_records(rows: list[Trained], file: Path) -> Iterator[Trained]:
+    """Yield what is trained on, with what the run's records tell of those that have only a key."""
+    bare = {row.key for row in rows if row.key and not (row.sha256 or row.perceptual_hash)}
+    records = _records_of(file) if bare and file.name != RECORDS else None
+    known = {row.key: row for row in _of_rows(records) if row.key in bare} if records else {}
+    seen: set[str] = set()
+    for row in rows:
+        if row.key not in seen:  # a photograph has many dialogues
+            yield known.get(row.key, row)
+        if row.key:
+            seen.add(row.key)
 
 
-def _of_line(line: str, where: str) -> Trained:
-    try:
-        told = json.loads(line)
-        if "photograph" not in told:
-            return Trained(**{name: str(told[name]) for name in COLUMNS if told.get(name)})
-    except (ValueError, TypeError) as problem:
-        raise ReadError(f"no line of a training set: {problem}", where=where, mend="mend it") from (
-            problem
-        )
-    photograph = record_from_json(line).photograph
-    return Trained(
-        photograph.key,
-        photograph.dataset,
-        photograph.patient or "",
-        photograph.sha256,
-        photograph.perceptual_hash,
-    )
+def _records_of(file: Path) -> Path | None:
+    """Return the records of the run that a file was exported from: beside it, or a folder above."""
+    folders = (file, file.parent, file.parent.parent)
+    return next((folder / RECORDS for folder in folders if (folder / RECORDS).is_file()), None)
+
+
+def _of_rows(file: Path) -> Iterator[Trained]:
+    for one in dialogue_rows(file):
+        found = _of_row(one.row) if isinstance(one.row, dict) else None
+        if found is None:
+            raise ReadError(
+                one.unreadable or f"a row tells none of {', '.join(COLUMNS)}",
+                where=f"{file}, {one.place}",
+                mend="give records or dialogues of fundoscope, or a table of a training set",
+            )
+        yield found
+
+
+def _of_row(row: Mapping[str, Any]) -> Trained | None:
+    """Return what a row tells: a record, a dialogue of ours, or columns of a table."""
+    photograph = row.get("photograph")
+    if isinstance(photograph, dict):
+        told = {name: str(photograph[name]) for name in COLUMNS[1:] if photograph.get(name)}
+        key = "/".join(str(photograph.get(name)) for name in ("dataset", "split", "id"))
+        return Trained(key, **told)
+    provenance = row.get("provenance")
+    key: Any = provenance.get("key") if isinstance(provenance, dict) else None
+    if key is None and any(turns in row for turns in ("conversations", "messages")):
+        key = str(row.get("id", "")).rsplit("/", 2)[0]  # dataset/split/id/track/language
+    if key:
+        return Trained(str(key), str(key).partition("/")[0])
+    told = {name: str(row[name]) for name in COLUMNS if row.get(name)}
+    return Trained(**told) if told else None
