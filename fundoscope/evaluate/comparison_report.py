@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,15 @@ def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, Path, Pat
         run_files.written(markdown, text),
         run_files.written(data, run_files.as_json(comparison_json(comparison))),
     )
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
+    """Yield the differences for a terminal."""
+    for part in _view(comparison)["parts"]:
+        yield f"{part['title']}: {part['one']} less {part['other']}"
+        for row in part["rows"]:
+            reach = f" ({row['reach']})" if row["reach"] else ""
+            yield f"  {row['name']}: {row['difference']}{reach}, p {row['p']}, n = {row['n']:,}"
 
 
 def _view(comparison: Comparison) -> dict[str, Any]:

@@ -5,7 +5,7 @@ The page asks nothing of any server: styles, plots and small copies of photograp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -56,6 +56,18 @@ def report_markdown(evaluation: Evaluation) -> str:
     ]
     page = markdown_pages().get_template("report.md")
     return page.render(_common(evaluation) | {"parts": parts})
+
+
+def report_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the main score of every question, for a terminal: a line for each system."""
+    for form, scores in evaluation.system.forms.items():
+        main = words.main_of(scores.family, scores.estimates)
+        if main is None:
+            yield f"{view.form_title(form)}: nothing to score"
+            continue
+        yield f"{view.form_title(form)}: {words.named(main)}, n = {main.n:,}"
+        for row in view.rows_of(evaluation, form):
+            yield f"  {row.name}: {words.in_table(words.same_as(main, row.estimates))}"
 
 
 def _common(evaluation: Evaluation) -> dict[str, Any]:
