@@ -94,20 +94,22 @@ class Resamples:
         return self.counts.shape[1]
 
     @cached_property
-    def _most_answers(self) -> int:
+    def most_answers(self) -> int:
         """Answers of a resample that draws the patient with the most of them every time."""
         return int(np.bincount(self.patient_of).max(initial=1)) * max(1, self.patients)
 
     def patients_of(self, chosen: npt.ArrayLike) -> int:
-        """Return how many patients the chosen answers have."""
-        return len(np.unique(self.patient_of[np.asarray(chosen, bool)]))
+        """Return how many patients the chosen answers have; of (N, T), any of the T."""
+        these = np.asarray(chosen, bool)
+        these = these.any(axis=1) if these.ndim > 1 else these
+        return len(np.unique(self.patient_of[these]))
 
     def by_patient(self, values: npt.NDArray[np.generic]) -> Floats:
         """Return the sums of each patient, shape (P, K), of values of shape (N, K).
 
         Values are rounded to the grid on which all totals are exact.
         """
-        values = on_grid(np.asarray(values, np.float64), self._most_answers)
+        values = on_grid(np.asarray(values, np.float64), self.most_answers)
         sums = np.zeros((self.patients, values.shape[1]))
         for column in range(values.shape[1]):
             sums[:, column] = np.bincount(

@@ -94,8 +94,8 @@ def _difference(table: Table, pairs: Pairs, note: str, resamples: int, seed: int
         p, test = permuted(table.statistic, table.one, table.other, drawn, seed), PERMUTATION
     values = [value if np.isfinite(value) else None for value in (one, other)]
     return Difference(
-        table.name, values[0], values[1], found.value, found.low, found.high, p, test, table.counted,
-        found.note,
+        table.name, values[0], values[1], found.value, found.low, found.high, p, test,
+        table.counted, found.note,
     )  # fmt: skip
 
 

@@ -53,9 +53,21 @@ def _diagonal(square: Floats) -> Floats:
     return np.ascontiguousarray(np.diagonal(square, axis1=-2, axis2=-1))
 
 
-def _mean_of_defined(values: Floats) -> Floats:
+def mean_of_defined(values: Floats) -> Floats:
+    """Return the mean over the last axis of what is not NaN."""
     there = np.isfinite(values)
-    return ratio(np.where(there, values, 0.0).sum(axis=-1), there.sum(axis=-1))
+    return ratio(in_order(np.where(there, values, 0.0)), there.sum(axis=-1))
+
+
+def in_order(values: Floats) -> Floats:
+    """Return the sum over the last axis, added from the left.
+
+    NumPy's own order depends on how many tables there are, and with it the last digit.
+    """
+    total = np.zeros(values.shape[:-1])
+    for place in range(values.shape[-1]):
+        total = total + values[..., place]
+    return total
 
 
 def accuracy(part: Floats) -> Floats:
@@ -89,7 +101,7 @@ def specificities(part: Floats) -> Floats:
 def balanced_accuracy(part: Floats) -> Floats:
     """Return the mean sensitivity over the labels that occur; undefined with fewer than two."""
     occurring = (part.sum(axis=-1) > 0).sum(axis=-1)
-    return np.where(occurring > 1, _mean_of_defined(recalls(part)), np.nan)
+    return np.where(occurring > 1, mean_of_defined(recalls(part)), np.nan)
 
 
 def f1_scores(part: Floats) -> Floats:
@@ -101,14 +113,14 @@ def f1_scores(part: Floats) -> Floats:
 
 def macro_f1(part: Floats) -> Floats:
     """Return the mean F1 over the labels that occur or are said."""
-    return _mean_of_defined(f1_scores(part))
+    return mean_of_defined(f1_scores(part))
 
 
 def weighted_f1(part: Floats) -> Floats:
     """Return the mean F1 weighted by how often each label is the truth."""
     support = part.sum(axis=-1)
     scores = np.where(support > 0, f1_scores(part), 0.0)
-    return ratio((scores * support).sum(axis=-1), support.sum(axis=-1))
+    return ratio(in_order(scores * support), support.sum(axis=-1))
 
 
 def quadratic_kappa(part: Floats) -> Floats:

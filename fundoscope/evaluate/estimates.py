@@ -12,8 +12,8 @@ import numpy.typing as npt
 from fundoscope.errors import MissingExtra
 
 Floats = npt.NDArray[np.float64]
-LEVEL = 0.95
-"""Of every interval."""
+TAILS = (2.5, 97.5)
+"""Percentiles between which every interval lies."""
 FEW_PATIENTS = 30
 """With fewer of them the note says so: a percentile interval is then too narrow."""
 LEAST_DRAWS = 20
@@ -74,8 +74,7 @@ def estimate(
     else:
         if len(kept) < len(draws):
             notes.append(f"undefined in {len(draws) - len(kept)} of {len(draws)} resamples")
-        tail = 100 * (1 - LEVEL) / 2
-        low, high = (float(end) for end in np.percentile(kept, [tail, 100 - tail]))
+        low, high = (float(end) for end in np.percentile(kept, TAILS))
         if low == high:  # [1, 1] would claim that nothing is uncertain
             low = high = None
             notes.append("the same in every resample: no interval")

@@ -9,6 +9,7 @@ import numpy as np
 
 from fundoscope.errors import ConfigError
 from fundoscope.evaluate.bootstrap import RESAMPLES, Ints, Resamples, ratio
+from fundoscope.evaluate.confusions import mean_of_defined
 from fundoscope.evaluate.estimates import Estimate, Floats, estimate, sklearn_metrics
 from fundoscope.evaluate.probability_metrics import Bools, curve_area
 
@@ -63,7 +64,7 @@ def findings_scores(
     meant = np.where(said == NOT_MENTIONED, ABSENT if unmentioned == "absent" else UNDECIDED, said)
     decided = counted & (meant >= 0)
     four = _four(truth, meant, decided)
-    draws = drawn.totals(four.reshape(len(four), -1)).reshape(-1, len(terms), 4)
+    draws = drawn.totals(four.reshape(len(four), 4 * len(terms))).reshape(-1, len(terms), 4)
     found = [_share("missing", ~answered, np.ones_like(answered), drawn)]
     for place, term in enumerate(terms):
         found += _rates(truth[:, place], meant[:, place], decided[:, place], drawn,
@@ -147,7 +148,7 @@ def _rates(
         these = rows.get(name, decided)
         yield estimate(
             name, points.get(name), drawn_values, n=int(these.sum()), of=of,
-            patients=drawn.patients_of(these.reshape(len(these), -1).any(axis=1)),
+            patients=drawn.patients_of(these),
             undefined=_UNDEFINED[name],
         )  # fmt: skip
 
@@ -186,15 +187,10 @@ def _macro(
         known = [value for _, value in defined if value is not None]
         yield estimate(
             name, float(np.mean(known)) if known else None,
-            _mean_defined(by_term[name][:, places]),
-            n=len(places), of="macro", patients=drawn.patients_of(decided.any(axis=1)),
+            mean_of_defined(by_term[name][:, places]),
+            n=len(places), of="macro", patients=drawn.patients_of(decided),
             note=f"over {len(places)} of {len(terms)} terms", undefined="defined for no term",
         )  # fmt: skip
-
-
-def _mean_defined(values: Floats) -> Floats:
-    there = np.isfinite(values)
-    return ratio(np.where(there, values, 0.0).sum(axis=1), there.sum(axis=1))
 
 
 def _areas(truth: Ints, scores: Floats, term: str, drawn: Resamples) -> Iterator[Estimate]:
@@ -218,5 +214,5 @@ def _share(name: str, part: Bools, whole: Bools, drawn: Resamples, *, of: str = 
     return estimate(
         name, int((part & whole).sum()) / n if n else None,
         ratio(*_share_draws(part & whole, whole, drawn)),
-        n=n, of=of, patients=drawn.patients_of(whole.any(axis=1)),
+        n=n, of=of, patients=drawn.patients_of(whole),
     )  # fmt: skip

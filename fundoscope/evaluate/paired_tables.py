@@ -153,8 +153,7 @@ def _of_findings(pairs: Pairs, asked: Sequence[str]) -> Iterator[Table]:
     def macro_f1(sums: Floats) -> Floats:
         by_term = sums.reshape(*sums.shape[:-1], -1, 3)
         scores = ratio(2 * by_term[..., 0], by_term[..., 1] + by_term[..., 2])
-        there = np.isfinite(scores)
-        return ratio(np.where(there, scores, 0).sum(axis=-1), there.sum(axis=-1))
+        return confusions.mean_of_defined(scores)
 
     yield Table("findings_right", *_both(pairs, right), _share, len(pairs))
     yield Table("f1_macro", *_both(pairs, counts), macro_f1, len(pairs))

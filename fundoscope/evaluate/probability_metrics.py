@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fundoscope.evaluate.bootstrap import Ints, Resamples, ratio
+from fundoscope.evaluate.confusions import in_order
 from fundoscope.evaluate.estimates import Floats, sklearn_metrics
 
 Bools = npt.NDArray[np.bool_]
@@ -74,7 +75,7 @@ def _bin_sums(truth: Ints, probabilities: Floats, bins: int) -> Floats:
 def _expected_error(sums: Floats) -> Floats:
     """Return the expected calibration error of (..., 3 * bins)."""
     of_bins = sums.reshape(*sums.shape[:-1], 3, -1)
-    apart = np.abs(of_bins[..., 2, :] - of_bins[..., 1, :]).sum(axis=-1)
+    apart = in_order(np.abs(of_bins[..., 2, :] - of_bins[..., 1, :]))
     return ratio(apart, of_bins[..., 0, :].sum(axis=-1))
 
 
