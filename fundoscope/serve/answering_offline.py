@@ -17,17 +17,17 @@ from fundoscope.serve.replies import Message, Reply, Seen
 from fundoscope.serve.spoken import Look, Spoken, looks_at
 from fundoscope.serve.urgency import say_urgent, urgent_symptoms
 
+NOT_UNDERSTOOD = "not understood"
 TALK = ("help", "hello", "thanks")
 GIVES_FINDINGS = ("injection", "diagnosis", "systemic")
 """Refusals that are followed by what the photograph gives."""
 
 
-def answered(messages: Sequence[Message], seen: Sequence[Seen], language: Language) -> Reply:
-    """Return the answer to the last message of the user."""
-    said, question = spoken(messages, seen, language)
+def reply_of(said: Spoken, question: Asked) -> Reply:
+    """Return an offline answer as it is shown."""
     return Reply(
         said.text,
-        language,
+        said.language,
         said.cited,
         urgent=said.urgent,
         refused=said.refused,
@@ -42,17 +42,24 @@ def spoken(
     question, looks, text = asked(messages), looks_at(seen), _last(messages)
     said = Spoken(language)
     say_urgent(said, messages, looks, question.plain)
-    if urgent_symptoms(text) and understood(text).topics[0] in (UNKNOWN, *TALK):
+    if said.urgent and urgent_symptoms(text) and understood(text).topics[0] in (UNKNOWN, *TALK):
         return said, replace(question, topics=("urgent",))
     if question.refusal:
         _refuse(said, looks, question)
     elif question.topics[0] == UNKNOWN:
-        said.refused = "not understood"
+        said.refused = NOT_UNDERSTOOD
         said.plain("unknown")
         said.plain("help")
     else:
         _answer(said, messages, looks, question, text)
     return said, question
+
+
+def summary(seen: Sequence[Seen], language: Language) -> Spoken:
+    """Return what the photographs give in brief, as evidence for a question of any kind."""
+    said, looks = Spoken(language), looks_at(seen)
+    _of_each(said, looks, looks, Asked(("summary",)), ("summary",))
+    return said
 
 
 def _last(messages: Sequence[Message]) -> str:

@@ -7,24 +7,47 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fundoscope.records import Eye, Language
-from fundoscope.serve.answering_offline import answered
+from fundoscope.serve.answering_offline import NOT_UNDERSTOOD, reply_of, spoken, summary
+from fundoscope.serve.asked_about import language_of as of_text
+from fundoscope.serve.drafts import REPAIRS, Drafter, drafted
 from fundoscope.serve.looking import MOST_KEPT, Looker
 from fundoscope.serve.replies import Message, Reply, Seen
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
+NEVER_DRAFTED = ("help", "hello", "thanks", "tool", "sources", "urgent")
+"""Topics whose answer no language model has to word."""
+
+
 class Assistant:
-    """Answers about photographs: offline, from statements and facts alone.
+    """Answers about photographs, from statements and facts alone.
 
     Parameters
     ----------
+    drafter : a language model that words the answers (`fundoscope.serve.drafts`). What it writes
+        is shown only where record and facts hold every sentence; refusals, urgent advice and
+        answers about the talk itself stay offline. None: all answers are worded offline, by rules.
+    repairs : how often a draft that does not pass is sent back with what is wrong in it.
     most_kept : photographs whose looks are kept.
     repeats : how often the masks of a photograph are measured again for its own repeatability.
     """
 
-    def __init__(self, *, most_kept: int = MOST_KEPT, repeats: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        drafter: Drafter | None = None,
+        repairs: int = REPAIRS,
+        most_kept: int = MOST_KEPT,
+        repeats: int = 0,
+    ) -> None:
+        self._drafter, self._repairs = drafter, repairs
         self._looker = Looker(most_kept, repeats)
+
+    @property
+    def engine(self) -> str:
+        """`offline`, or the language model's name."""
+        return self._drafter.name if self._drafter else "offline"
 
     def look(self, photograph: Path | bytes, eye: Eye | None = None, visit: str = "") -> Seen:
         """Return what is seen in a photograph; see `Looker.look`."""
@@ -33,8 +56,24 @@ class Assistant:
     def reply(
         self, messages: Sequence[Message], seen: Sequence[Seen], language: Language | None = None
     ) -> Reply:
-        """Return the answer to the last message of the user."""
-        return answered(messages, seen, language or language_of(messages))
+        """Return the answer to the last message of the user.
+
+        Parameters
+        ----------
+        messages : the conversation; the last message is the user's.
+        seen : the photographs that it is about; none for questions in general.
+        language : of the answer; that of the last message where none is asked for.
+        """
+        said, question = spoken(messages, seen, language or language_of(messages))
+        reply = reply_of(said, question)
+        if self._drafter is None or question.topics[0] in NEVER_DRAFTED:
+            return reply
+        offline = said
+        if said.refused == NOT_UNDERSTOOD and seen:
+            offline = summary(seen, said.language)
+        elif said.refused or not said.evidence:
+            return reply
+        return drafted(self._drafter, messages, seen, offline, reply, self._repairs)
 
     def stream(
         self, messages: Sequence[Message], seen: Sequence[Seen], language: Language | None = None
@@ -50,12 +89,8 @@ class Assistant:
 
 def language_of(messages: Sequence[Message]) -> Language:
     """Return the language of the last message that has words of one; English where none has."""
-    for message in reversed(messages):
-        if message.role == "user" and _HAN.search(message.text):
-            return "zh"
-        if message.role == "user" and re.search(r"[A-Za-z]{2}", message.text):
-            return "en"
-    return "en"
+    users = [message for message in messages if message.role == "user"]
+    return next((found for m in reversed(users) if (found := of_text(m.text))), "en")
 
 
 def pieces(text: str) -> Iterator[str]:

@@ -90,6 +90,8 @@ class Spoken:
     evidence: list[Evidence] = field(default_factory=list)
     urgent: bool = False
     refused: str = ""
+    _urgent: tuple[int, int] = (0, 0)
+    """How many parts, and pieces of evidence, the urgent beginning has."""
 
     def say(self, look: Look, chosen: Iterable[Statement]) -> None:
         """Add the sentences of some statements of a record."""
@@ -126,11 +128,29 @@ class Spoken:
         """Add a line that cites a source."""
         self.parts.append(Part("source", text))
 
+    def begin_urgently(self) -> None:
+        """Take what was said so far as the urgent beginning of the answer."""
+        self.urgent, self._urgent = True, (len(self.parts), len(self.evidence))
+
+    @property
+    def urgent_text(self) -> str:
+        """The urgent beginning; empty where there is none."""
+        return self._text_of(self.parts[: self._urgent[0]])
+
+    @property
+    def urgent_evidence(self) -> tuple[Evidence, ...]:
+        """What the urgent beginning rests on."""
+        return tuple(self.evidence[: self._urgent[1]])
+
     @property
     def text(self) -> str:
-        """The whole answer; labels and sources begin a line."""
+        """The whole answer; labels and sources begin a line, and what follows urgent words."""
+        texts = (self.urgent_text, self._text_of(self.parts[self._urgent[0] :]))
+        return "\n".join(text for text in texts if text)
+
+    def _text_of(self, parts: Sequence[Part]) -> str:
         lines: list[list[str]] = [[]]
-        for part in self.parts:
+        for part in parts:
             if part.kind in ("label", "source") and lines[-1]:
                 lines.append([])
             lines[-1].append(part.text)

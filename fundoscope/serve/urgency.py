@@ -86,12 +86,12 @@ def say_urgent(
 
 
 def _say(said: Spoken, key: str, facts: Sequence[Fact]) -> None:
-    said.urgent = True
     said.plain(key)
     if facts:
         said.cite(facts, joined(facts, said.language, random.Random(0)))
     else:
         said.plain("urgent_no_fact")
+    said.begin_urgently()
 
 
 def _conditions(groups: Sequence[Urgent]) -> list[str]:
