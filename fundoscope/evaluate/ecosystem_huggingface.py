@@ -97,7 +97,7 @@ def _card(asked: Asked) -> str:
         "pretty_name": task.title,
         "language": list(asked.choice.languages),
         "license": "other",
-        "license_name": task.licence,
+        "license_details": task.licence,
         "task_categories": ["visual-question-answering"],
         "configs": [
             {"config_name": "default", "data_files": [{"split": "test", "path": "data/test-*"}]}

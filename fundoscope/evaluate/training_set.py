@@ -173,8 +173,8 @@ def _of_row(row: Mapping[str, Any]) -> Trained | None:
     photograph = row.get("photograph")
     if isinstance(photograph, dict):
         told = {name: str(photograph[name]) for name in COLUMNS[1:] if photograph.get(name)}
-        key = "/".join(str(photograph.get(name)) for name in ("dataset", "split", "id"))
-        return Trained(key, **told)
+        parts = (str(photograph.get(name)) for name in ("dataset", "split", "id"))
+        return Trained("/".join(parts), **told)
     provenance = row.get("provenance")
     key: Any = provenance.get("key") if isinstance(provenance, dict) else None
     if key is None and any(turns in row for turns in ("conversations", "messages")):
