@@ -27,6 +27,8 @@ SEVERITY_OF = "diabetic_retinopathy"
 
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.#])[-−+]?\d+(?:\.\d+)?")
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:\.(?!\s|$)[^.!?。！？\n]*)*[.!?。！？\n]*")
+_NO_HASH = str.maketrans(dict.fromkeys("#＃﹟", " "))
+"""`#` stands for numbers in a sentence that is read; one that was written stands for none."""
 _TITLE = re.compile(r"\bDr\.?\s+(?=[A-Z][a-z])")
 """Before a name it is no diabetic retinopathy."""
 _LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)、]\s+|[-*•]\s+|#+\s+)")
@@ -126,7 +128,7 @@ def _asserted(text: str) -> Iterator[str]:
 
 def mentioned(text: str, language: Language) -> list[Mention]:
     """Return the vocabulary's words in a text, asserted or not."""
-    return lexicon(language).find(normalised(_NUMBER.sub("#", text)))
+    return lexicon(language).find(normalised(_NUMBER.sub("#", text.translate(_NO_HASH))))
 
 
 def numbers_in(text: str) -> list[str]:
@@ -135,6 +137,7 @@ def numbers_in(text: str) -> list[str]:
 
 
 def _sentence_claims(sentence: str, language: Language) -> Iterator[Claim]:
+    sentence = sentence.translate(_NO_HASH)
     written = _NUMBER.findall(sentence)
     skeleton = _NUMBER.sub("#", sentence) if written else sentence
     for template in _interpret(skeleton, language):

@@ -164,3 +164,12 @@ def test_a_doctors_title_is_no_diabetic_retinopathy() -> None:
     assert not claims("Dr Chen will see you.", "en")
     (claim,) = claims("No DR is seen.", "en")
     assert (claim.statement.term, claim.statement.value) == ("diabetic_retinopathy", "absent")
+
+
+@pytest.mark.parametrize("mark", ["#", "＃", "﹟"])
+def test_a_written_hash_is_no_number(mark: str) -> None:
+    text = (
+        f"{mark} The graders outlined 3 haemorrhages {mark}\n{mark}{mark} cup-to-disc ratio {mark}"
+    )
+    (claim,) = claims(text, "en")
+    assert (claim.statement.term, claim.statement.value) == ("haemorrhage", 3)
