@@ -64,6 +64,10 @@ class RefusedAct(LedgerError):
     """An act that may not be: no reason, nothing to take back, a judge in their own case."""
 
 
+class UnknownDialogue(LedgerError):
+    """A dialogue that the run does not hold."""
+
+
 class Which(NamedTuple):
     """A dialogue of a run."""
 
@@ -79,10 +83,12 @@ class Which(NamedTuple):
 
     @classmethod
     def of(cls, id: str) -> Which:
-        """Return what an id names; LedgerError where it is none."""
+        """Return what an id names; UnknownDialogue where it names none."""
         parts = id.rsplit("/", 2)
         if len(parts) != 3 or not all(parts):
-            raise LedgerError(f"{id!r} names no dialogue", mend="dataset/split/id/track/language")
+            raise UnknownDialogue(
+                f"{id!r} names no dialogue", mend="dataset/split/id/track/language"
+            )
         return cls(*parts)
 
 

@@ -19,12 +19,11 @@ from fundoscope.errors import (
     PhotographError,
 )
 from fundoscope.records import Record
-from fundoscope.reviewed import Acts, RefusedAct, StaleAct, Which
+from fundoscope.reviewed import Acts, RefusedAct, StaleAct, UnknownDialogue, Which
 from fundoscope.serve.review_acts import keep_act, now_json, refuse_reviewer, verdict_on
 from fundoscope.serve.review_agreement import agreements
 from fundoscope.serve.review_guard import COOKIE, Guard, cookie_for, is_loopback, read_token
 from fundoscope.serve.review_items import (
-    UnknownDialogue,
     act_json,
     item_json,
     item_of,

@@ -11,22 +11,17 @@ import cv2
 
 from fundoscope.describe.statements import statements
 from fundoscope.describe.wording import sentences
-from fundoscope.errors import LedgerError
 from fundoscope.export.photograph_files import existing
 from fundoscope.ledger import Ledger
 from fundoscope.read.photographs import read_pixels
 from fundoscope.records import Conversation, Dialogue, Record, Reject, Statement, Turn
-from fundoscope.reviewed import Act, Standing, Which
+from fundoscope.reviewed import Act, Standing, UnknownDialogue, Which
 from fundoscope.serve.review_verdicts import ShownVerdict, plain, shown_verdict
 from fundoscope.verify.knowledge import facts_of_turns
 
 SHOWN_PX = 1600
 """Longest side of the photograph as it is shown."""
 JPEG_QUALITY = 88
-
-
-class UnknownDialogue(LedgerError):
-    """A dialogue or photograph that the run does not hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,16 +293,6 @@ function newAct(what, more = {}) {
   return { as: here.who, id: item.id, version: item.version, what, saw: item.head, token: newToken(), ...role, ...more };
 }
 
-async function act(what, more = {}) {
-  if (here.busy || !here.item) return false;
-  here.busy = true;
-  try {
-    return await send(newAct(what, more), here.item);
-  } finally {
-    here.busy = false;
-  }
-}
-
 // Returns whether the act was kept. Where another window was first, what it did is shown.
 async function send(said, item) {
   byId("notice").textContent = "";
@@ -328,7 +318,7 @@ const told = (said) => ({ accept: "Accepted", edit: "Accepted in your words:", r
 async function decided(what, more) {
   const id = here.item.id;
   const place = here.place;
-  if (!(await act(what, more))) return;
+  if (!(await send(newAct(what, more), here.item))) return;
   here.last = { id, place };
   if (here.editor) closeEditor(true);
   await goOn();
@@ -376,7 +366,7 @@ function openOverride(problem, go) {
     const reason = byId("override-reason").value.trim();
     if (!reason) return;
     byId("override-dialog").close();
-    go(reason);
+    attempt(() => go(reason));
   };
   byId("override-dialog").showModal();
 }
@@ -390,7 +380,7 @@ function openReject() {
 function reject(reason) {
   if (!reason.trim()) return byId("own-reason").focus();
   byId("reject-dialog").close();
-  decided("reject", { reason: reason.trim() });
+  attempt(() => decided("reject", { reason: reason.trim() }));
 }
 
 async function take(index) {
@@ -415,7 +405,7 @@ async function undo() {
     if (!here.item.mine) return setButtons();
   }
   here.last = null;
-  if (!(await act("undo"))) return;
+  if (!(await send(newAct("undo"), here.item))) return;
   const note = byId("status").textContent;
   if (!isDisputed()) await loadProgress();
   await showItem(here.item.id);
@@ -450,7 +440,7 @@ function hideReading(hidden) {
 
 async function saveEdit() {
   const editor = here.editor;
-  if (!editor || here.busy) return;
+  if (!editor) return;
   if (!editor.changed()) return status("Nothing was changed.");
   clearTimeout(editor.timer);
   if (!editor.verdict) await editor.verify();
@@ -527,13 +517,23 @@ function onReasonKey(event) {
   event.preventDefault();
 }
 
-// A server that is gone for a moment is told of; what was being done can be done again.
+// One thing at a time: a key that comes before the next dialogue is shown must not decide about it,
+// nor about the last one again. A server that is gone for a moment is told of.
 async function attempt(does) {
+  if (here.busy) return;
+  busy(true);
   try {
     await does();
   } catch (problem) {
     showFailure(problem);
+  } finally {
+    busy(false);
   }
+}
+
+function busy(is) {
+  here.busy = is;
+  document.body.setAttribute("aria-busy", String(is));
 }
 
 function showFailure(problem) {
