@@ -449,7 +449,7 @@ def _checkpoint(folder: Path, name: str, options: dict[str, Any]) -> Predictor:
 def _assistant(folder: Path, name: str, jobs: int) -> Predictor:
     from fundoscope.evaluate.offline_predictor import OfflinePredictor
 
-    return OfflinePredictor(name=name or "assistant", jobs=jobs)
+    return OfflinePredictor(folder / "seen", jobs=jobs, name=name or "offline")
 
 
 def _without_answer(evaluation: Evaluation) -> int:
@@ -511,7 +511,8 @@ def _counted(row: dict[str, Any]) -> str:
         return f" (cannot be read: {row['problem']})"
     if row["items"] is None:
         return ""
-    return f" ({row['items']:,} questions, {row['photographs']:,} photographs)"
+    about = "conditions" if row["kind"] == "knowledge" else "photographs"
+    return f" ({row['items']:,} questions, {row['photographs']:,} {about})"
 
 
 def _tell_counts(counts: dict[str, Any]) -> None:
