@@ -55,7 +55,7 @@ def say_named(said: Spoken, look: Look, named: Sequence[str]) -> None:
             said.say(look, exact or [Statement("finding", term, status)])
             if term in answers and status == "suspected":
                 _say_chances(said, look, [term])
-        elif term in answers:
+        elif answers.get(term) in _KEYS:
             _say_chance(said, look, term, _KEYS[answers[term]])
         else:
             judged = look.seen.perceived.conditions is not None
@@ -129,7 +129,7 @@ def say_skill(said: Spoken, look: Look, topics: Sequence[str], named: Sequence[s
         chosen = [t for t in named if t in answers] or [t for t in suspected(look) if t in answers]
         _say_chances(said, look, [t for t in chosen if t in suspected(look)])
         for term in chosen[:2]:
-            if term not in suspected(look):
+            if term not in suspected(look) and answers[term] in _KEYS:
                 _say_chance(said, look, term, _KEYS[answers[term]])
             _say_auc(said, look, term)
     if {"lesions", "where", "spread", "summary"} & set(topics):

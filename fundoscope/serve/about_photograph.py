@@ -88,11 +88,21 @@ def say_lesions(said: Spoken, look: Look, asked: Asked) -> None:
     named = [term for term in asked.terms if term in terms.lesions()]
     counts = [s for s in look.of("lesion_count", "lesion_area") if not named or s.term in named]
     said.say(look, counts)
+    counted = {s.term for s in counts}
+    findings = [s for s in look.of("finding") if s.term in terms.lesions()]
+    told = [s for s in findings if s.term not in counted and (not named or s.term in named)]
+    told += [
+        Statement("finding", term, status)
+        for term in named
+        if (status := look.facts.status_of(term)) not in (None, "not_assessed")
+        and term not in counted | {s.term for s in told}
+    ]
+    said.say(look, told)
     outlined = set(model("lesions").manifest["outputs"])
-    nothing = [term for term in named if term not in {s.term for s in counts}]
+    nothing = [term for term in named if term not in counted | {s.term for s in told}]
     _say_names(said, look, "kinds_none", [term for term in nothing if term in outlined])
     _say_names(said, look, "kinds_unsought", [term for term in nothing if term not in outlined])
-    if not named and not counts:
+    if not named and not counts and not told:
         said.plain("lesions_none", look)
 
 
@@ -208,6 +218,8 @@ def _value(look: Look, name: str, of: str, place: str) -> Statement | None:
         for s in look.facts.by_aspect.get("measurement", ())
         if s.term == name and s.where == where and (s.of == of or not quantity.vessels)
     ]
+    if not found:  # another tool measures it elsewhere
+        found = [s for s in look.facts.by_aspect.get("measurement", ()) if s.term == name]
     measured = [s for s in found if s.value != UNMEASURED]
     return next(iter(measured or found), None)
 
@@ -340,7 +352,10 @@ def tell(said: Spoken, look: Look, asked: Asked, topics: Iterable[str]) -> None:
                 said.say(look, look.of("quality"))
                 say_refused(said, look)
             continue
+        before = len(said.parts)
         if topic in BY_QUANTITIES:
             say_quantities(said, look, asked, topic)
         elif topic in TELLERS:
             TELLERS[topic](said, look, asked)
+        if len(said.parts) == before:
+            said.plain("nothing_measured", look)

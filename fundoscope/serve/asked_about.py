@@ -7,7 +7,7 @@ Rules over the vocabulary's own words (`fundoscope.terms`) and the patterns of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -38,6 +38,8 @@ _FAMILIES: Mapping[str, tuple[str, ...]] = {
     "disc": ("disc_", "cup_", "cdr_", "rim_"),
     "fovea": ("fovea_",),
 }
+_SENTENCE = re.compile(r"[^.!?;。！？；\n]+(?:\.(?=\w)[^.!?;。！？；\n]*)*[.!?;。！？；\n]*")
+MOST_SENTENCES = 12
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z]{2}")
 
@@ -136,7 +138,42 @@ def _side(side: Side, before: Asked) -> Side:
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> Asked:
-    """Return what a question asks for by itself."""
+    """Return what a message asks for by itself: its questions, where it has some."""
+    sentences = [s.strip() for s in _SENTENCE.findall(text) if s.strip()][:MOST_SENTENCES]
+    if len(sentences) < 2:
+        return _read_one(text)
+    found = [_read_one(s) for s in sentences if s.endswith(("?", "？"))] or [
+        _read_one(s) for s in sentences
+    ]
+    known = [one for one in found if one.topics != (UNKNOWN,)]
+    whole = _read_one(text)
+    if not known or whole.refusal == "injection":
+        return whole
+    refused = next((one for one in known if one.refusal), None)
+    return refused or _together(known)
+
+
+def _together(known: Sequence[Asked]) -> Asked:
+    """Return the last of several questions, with what those before it ask of the photograph."""
+    last = known[-1]
+    of_photograph = [one for one in known if not {*one.topics} & {*ACTS, *FACETS}]
+    if last not in of_photograph:
+        return last
+    return replace(
+        last,
+        topics=_union(one.topics for one in of_photograph),
+        terms=_union(one.terms for one in of_photograph),
+        quantities=_union(one.quantities for one in of_photograph),
+    )
+
+
+def _union(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for some in several for one in some))
+
+
+@lru_cache(maxsize=4096)
+def _read_one(text: str) -> Asked:
+    """Return what a sentence asks for."""
     language = language_of(text) or "en"
     plain = " ".join(normalised(text).split())
     if why := _first(plain, "refusals", language):

@@ -80,7 +80,8 @@ def say_urgent(
     if groups:
         _say(said, "seek_care", _facts(_conditions(groups), plain))
         return
-    facts = _facts([term for look in looks for term in suspected(look)], plain)
+    seen = [term for look in looks for term in suspected(look) if term in _by_sight()]
+    facts = _facts(seen, plain)
     if facts and not _was_told("seek_care_record", told):
         _say(said, "seek_care_record", facts)
 
@@ -120,9 +121,19 @@ class _Words:
 
 
 @cache
-def _words(language: Language) -> _Words:
+def _by_sight() -> frozenset[str]:
+    return frozenset(_data()["by_sight"])
+
+
+@cache
+def _data() -> dict[str, Any]:
     file = files("fundoscope") / "serve" / "words" / "urgent.yaml"
-    data: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))[language]
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+@cache
+def _words(language: Language) -> _Words:
+    data: dict[str, Any] = _data()[language]
     groups = tuple(
         (name, tuple(map(re.compile, group["words"])), tuple(group["conditions"]))
         for name, group in data["groups"].items()

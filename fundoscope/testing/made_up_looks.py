@@ -54,7 +54,10 @@ def made_up_look(
         conditions=None if refused else _conditions(probabilities or {}),
         refused=refused,
     )
-    record = record or _record(found, name)
+    suspects = _record(found, name)
+    if record is not None and not record.findings and probabilities:
+        record = replace(record, findings=suspects.findings)
+    record = record or suspects
     side = eye or record.photograph.eye
     record = replace(record, photograph=replace(record.photograph, eye=side))
     masks = MaskSet(name, refused=refused)
