@@ -169,6 +169,8 @@ def _yes_no(seen: Sighting, space: YesNo, language: Language) -> Told:
         why = "uncertain" if status else "nobody looks"
         return Told(cannot(why, language).text, chances)
     lead = answer_of("yes" if status == "present" else "no", space, language)
+    if space.term == NORMAL and status == "absent":
+        return Told(lead, chances)  # "no sign of a normal fundus" is no sentence
     words = said([Statement("finding", space.term, status)], language)
     return Told(_joined([lead, words], language), chances)
 
