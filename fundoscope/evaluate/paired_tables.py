@@ -7,28 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fundoscope import terms
 from fundoscope.evaluate import confusions
 from fundoscope.evaluate.answer_spaces import (
     Boxes,
-    EyeSide,
     Findings,
     FoundBoxes,
     FoundTerms,
     Label,
     Levels,
     Number,
-    Options,
     Quality,
-    Space,
     Value,
-    YesNo,
 )
 from fundoscope.evaluate.bootstrap import ratio
 from fundoscope.evaluate.box_metrics import intersections_over_unions, matched
 from fundoscope.evaluate.estimates import Floats
 from fundoscope.evaluate.items import Scored
 from fundoscope.evaluate.number_metrics import NOT_COMPARED
+from fundoscope.evaluate.scoring import labels_in
 from fundoscope.records import Box
 
 WITHIN = 0.1
@@ -63,24 +59,7 @@ def tables_of(pairs: Pairs) -> Iterator[Table]:
         case Number():
             yield from _of_numbers(pairs)
         case _:
-            yield from _of_labels(pairs, labels_of(item.space))
-
-
-def labels_of(space: Space) -> tuple[str, ...]:
-    """Return the labels of a space with one label an answer, in the order of their scale."""
-    match space:
-        case YesNo():
-            return ("no", "suspected", "yes") if space.suspected else ("no", "yes")
-        case Levels():
-            return tuple(str(level) for level in sorted(terms.scale(space.scale).levels))
-        case Quality():
-            return ("ungradable", "gradable") if space.binary else ("reject", "usable", "good")
-        case EyeSide():
-            return ("left", "right")
-        case Options():
-            return tuple(letter for letter, _ in space.options)
-        case _:
-            return ()
+            yield from _of_labels(pairs, labels_in(item))
 
 
 def _both(pairs: Pairs, row: Callable[[Scored], Sequence[float]]) -> tuple[Floats, Floats]:

@@ -112,15 +112,16 @@ def accuracy_at_coverage(
     right = (label == truth)[order]
     shares = np.asarray(coverages)
 
-    def at(times: npt.NDArray[Any]) -> Floats:
-        count = np.concatenate([[0], np.cumsum(times, dtype=np.int64)[ends]])
-        hits = np.concatenate([[0], np.cumsum(times * right, dtype=np.int64)[ends]])
-        return ratio(np.interp(shares * count[-1], count, hits), shares * count[-1])
+    def at(times: npt.NDArray[Any]) -> tuple[Floats, int]:
+        count = np.append(0, np.cumsum(times, dtype=np.int64)[ends])
+        hits = np.append(0, np.cumsum(times * right, dtype=np.int64)[ends])
+        return np.interp(shares * count[-1], count, hits), int(count[-1])
 
-    draws = np.empty((len(drawn.counts), len(coverages)))
-    for which, weights in drawn.weights(order):
-        draws[which] = [at(times) for times in weights]
-    return at(np.ones(len(truth), np.int64)), draws
+    found = [at(times) for _, weights in drawn.weights(order) for times in weights]
+    hits = np.asarray([one for one, _ in found])
+    draws = ratio(hits, shares * np.asarray([[count] for _, count in found]))
+    value, count = at(np.ones(len(truth), np.int64))
+    return ratio(value, shares * count), draws
 
 
 def _groups(values: Floats) -> tuple[Ints, Ints]:

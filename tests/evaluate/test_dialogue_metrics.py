@@ -149,9 +149,9 @@ def test_a_fact_in_its_own_words_is_recalled_and_another_is_not() -> None:
     for language in ("en", "zh"):
         for fact in FACTS[:8]:
             others = [one for one in FACTS[:8] if one.id != fact.id]
-            text = fact.text(language)  # type: ignore[arg-type]
-            assert recalls(text, fact, language)  # type: ignore[arg-type]
-            wrongly = [one.id for one in others if recalls(text, one, language)]  # type: ignore[arg-type]
+            text = fact.text(language)
+            assert recalls(text, fact, language)
+            wrongly = [one.id for one in others if recalls(text, one, language)]
             assert not wrongly
 
 
