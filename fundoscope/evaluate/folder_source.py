@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fundoscope.read.photographs import PhotographIndex
-from fundoscope.read.sources import SourceRequest, sources
+from fundoscope.read.sources import SourceRequest
 from fundoscope.records import LeftOut, Photograph, Record
 
+NAME = "photographs"
+"""What a task calls it; no dialogues can be built from it, so no job knows it."""
 
-@sources.register("photographs")
+
 def read_folder(request: SourceRequest) -> Iterator[Record | LeftOut]:
     """Yield one record a photograph, which says nothing but where it lies.
 

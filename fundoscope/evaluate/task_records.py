@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Literal
 
 from fundoscope.errors import ConfigError, PhotographError
-from fundoscope.evaluate import folder_source  # noqa: F401  # registers a source
+from fundoscope.evaluate import folder_source
 from fundoscope.evaluate.looking import looked_at
 from fundoscope.evaluate.tasks import Part, Task
 from fundoscope.export.splits import assign_splits
 from fundoscope.read.all_sources import sources
 from fundoscope.read.automorph import FeatureTable, join_features
 from fundoscope.read.measurement_tables import is_measurement_table, join_measurements
-from fundoscope.read.sources import SourceRequest
+from fundoscope.read.sources import Source, SourceRequest
 from fundoscope.records import Eye, Language, LeftOut, Record
 
 Why = Literal[
@@ -102,9 +102,7 @@ def _all_records(task: Task, copy: Copy, left: list[NotAsked]) -> list[Record]:
         max_per_topic=1,
         columns=task.columns,
     )
-    if task.source not in sources.names():
-        from fundoscope.measure import all_sources  # noqa: F401  # heavy, and adds few sources
-    found = sources.get(task.source)(request)
+    found = _source(task.source)(request)
     tables = copy.features or _fitting(copy.root, task.features, "table")
     ours = [FeatureTable(file) for file in tables if is_measurement_table(file)]
     others = [FeatureTable(file) for file in tables if not is_measurement_table(file)]
@@ -120,6 +118,14 @@ def _all_records(task: Task, copy: Copy, left: list[NotAsked]) -> list[Record]:
         else:
             records.append(_named(one, task.names))
     return records
+
+
+def _source(name: str) -> Source:
+    if name == folder_source.NAME:
+        return folder_source.read_folder
+    if name not in sources.names():
+        from fundoscope.measure import all_sources  # noqa: F401  # heavy, and adds few sources
+    return sources.get(name)
 
 
 def _fitting(root: Path, patterns: Sequence[str], what: str) -> tuple[Path, ...]:

@@ -93,7 +93,8 @@ class Task(_Frozen):
     metrics: tuple[str, ...] = ()
     """Beyond those of its kind, such as `quadratic_kappa` for a scale with an order."""
     source: str
-    """A source of `fundoscope.read`; `knowledge` has no photographs."""
+    """A source of `fundoscope.read`, of which `knowledge` has no photographs; or `photographs`,
+    every photograph of a folder, for sets whose labels a truth reads."""
     your_copy: str
     """What to give as the folder of the set, in words."""
     labels: tuple[str, ...] = ()

@@ -242,3 +242,12 @@ def test_a_quantity_is_asked_with_its_vessels_place_and_unit() -> None:
     assert width["en"][0].endswith("of the vessels over the whole photograph, in µm?")
     assert "以 µm 为单位" in width["zh"][0]
     assert "without a unit" in asked["cdr_vertical"]["en"][0]
+
+
+def test_the_page_lists_every_task_and_every_rule() -> None:
+    from pathlib import Path
+
+    from fundoscope.evaluate.truths import truths
+
+    page = (Path(__file__).parents[2] / "docs" / "evaluation-tasks.md").read_text(encoding="utf-8")
+    assert [name for name in (*task_names(), *truths.names()) if f"`{name}`" not in page] == []
