@@ -13,6 +13,7 @@ from functools import cache
 from typing import Literal
 
 from fundoscope import terms
+from fundoscope.describe.english import listed
 from fundoscope.describe.statements import measurement_statement
 from fundoscope.evaluate.answer_book import book
 from fundoscope.evaluate.answer_spaces import (
@@ -67,6 +68,12 @@ WHY: Mapping[str, Mapping[Language, str]] = {
     "poor": {"en": "the photograph was refused for its quality", "zh": "照片因质量被拒"},
 }
 """Why something cannot be told."""
+CHANCE: Mapping[Language, str] = {
+    "en": "The network gives it a probability of {:.2f}.",
+    "zh": "网络给出的概率为 {:.2f}。",
+}
+"""Said of conditions: what the threshold calls present may be less likely than not."""
+UNCERTAIN: Mapping[Language, str] = {"en": "Uncertain: {}.", "zh": "不能确定：{}。"}
 DME_SCALE = "dme_risk"
 
 
@@ -168,25 +175,36 @@ def _yes_no(seen: Sighting, space: YesNo, language: Language) -> Told:
     if status is None or status == "uncertain":
         why = "uncertain" if status else "nobody looks"
         return Told(cannot(why, language).text, chances)
-    lead = answer_of("yes" if status == "present" else "no", space, language)
-    if space.term == NORMAL and status == "absent":
-        return Told(lead, chances)  # "no sign of a normal fundus" is no sentence
-    words = said([Statement("finding", space.term, status)], language)
-    return Told(_joined([lead, words], language), chances)
+    parts = [answer_of("yes" if status == "present" else "no", space, language)]
+    if space.term != NORMAL:  # as a statement it would say that readers described it
+        parts.append(said([Statement("finding", space.term, status)], language))
+    if chance is not None and space.term in seen.judged:
+        parts.append(CHANCE[language].format(chance))
+    return Told(_joined(parts, language), chances)
 
 
 def _findings(seen: Sighting, space: Findings, language: Language) -> Told:
     statuses: list[tuple[str, FindingStatus]] = []
-    chances = {}
+    uncertain, chances = [], {}
     for term in space.terms:
         status, chance = chance_of(seen, term)
-        unsure: FindingStatus = "suspected" if status and space.suspected else "abstained"
-        statuses.append((term, unsure if status in (None, "uncertain") else status))  # type: ignore[arg-type]
+        if status == "present" or status == "absent":
+            statuses.append((term, status))
+        elif status is None:
+            statuses.append((term, "abstained"))
+        elif space.suspected:
+            statuses.append((term, "suspected"))
+        else:
+            uncertain.append(terms.term(term).names(language)[0])
         if chance is not None:
             chances[term] = chance
-    if not statuses:
+    if not space.terms:
         return cannot("no question", language)
-    return Told(terms_text(FoundTerms(tuple(statuses)), language), chances)
+    parts = [terms_text(FoundTerms(tuple(statuses)), language)] if statuses else []
+    if uncertain:
+        names = listed(uncertain, "and") if language == "en" else "、".join(uncertain)
+        parts.append(UNCERTAIN[language].format(names))
+    return Told(_joined(parts, language), chances)
 
 
 def _level(seen: Sighting, space: Levels, language: Language) -> Told:

@@ -186,6 +186,15 @@ def test_a_refused_photograph_is_judged_by_its_quality_alone(language: Language)
     assert read(nothing, YesNo("colour_fundus_photograph"), language) == "no"
 
 
+def test_what_is_uncertain_is_called_so_and_a_probability_stands_beside_a_verdict() -> None:
+    space = Findings(("cataract", "diabetic_retinopathy", "macular_hole"))
+    assert answer_from(SEEN, "?", space, "en").text == (
+        "There is no sign of cataract. Not assessed: macular hole. Uncertain: diabetic retinopathy."
+    )
+    told = answer_from(SEEN, "?", YesNo("glaucoma"), "en").text
+    assert told.startswith("Yes.") and "probability of 0.70" in told
+
+
 def test_the_networks_probabilities_are_given_also_where_it_is_uncertain() -> None:
     told = answer_from(SEEN, "?", YesNo("diabetic_retinopathy"), "en")
     assert told.probabilities == {"yes": 0.4, "no": 0.6}
