@@ -3,6 +3,7 @@
 from fundoscope.cli import (
     answering,
     batching,
+    chatting,
     checking,
     consulting,
     converting,
@@ -22,6 +23,7 @@ from fundoscope.cli.app import cli, main
 __all__ = [
     "answering",
     "batching",
+    "chatting",
     "checking",
     "cli",
     "consulting",

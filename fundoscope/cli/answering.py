@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fundoscope.cli.app import AsJson, advancing, cli, notes, out
-from fundoscope.errors import FundoscopeError, MissingExtra
+from fundoscope.errors import MissingExtra
 
 if TYPE_CHECKING:
     from fundoscope.models.answering import Answering
@@ -28,7 +28,8 @@ Preparation = Annotated[
 DISCLAIMER = "Research use; not a medical device. A model can be wrong."
 
 
-def _loaded(folder: Path, **options: Any) -> Answering:
+def loaded(folder: Path, **options: Any) -> Answering:
+    """Return the model of a folder; MissingExtra where PyTorch is not installed."""
     try:
         from fundoscope.models.answering import Answering
     except ImportError as problem:
@@ -60,7 +61,7 @@ def ask(
     The answer is greedy: the same question gets the same answer. How much resolution the model
     loses is told on the error stream. Research use; not a medical device.
     """
-    engine = _loaded(
+    engine = loaded(
         model,
         device=device,
         dtype=dtype,
@@ -121,7 +122,7 @@ def answer(
     Interrupted? Run the same command again: what was answered is kept. Exit code 1 if a row
     failed. Research use; not a medical device.
     """
-    engine = _loaded(
+    engine = loaded(
         model,
         device=device,
         dtype=dtype,
@@ -142,50 +143,6 @@ def answer(
         out.print(f"{done.rows:,} rows, {done.failed:,} failed: {output}")
     if done.failed:
         raise typer.Exit(1)
-
-
-@cli.command()
-def chat(
-    model: Model,
-    photographs: Annotated[
-        list[Path] | None, typer.Argument(help="Photographs to talk about.")
-    ] = None,
-    tokens: Tokens = 256,
-    device: Device = "auto",
-    dtype: Dtype = None,
-    template: Template = None,
-    preparation: Preparation = None,
-) -> None:
-    """Talk with a model about photographs, question after question.
-
-    fundoscope chat 101_left.jpg --model retinalgpt
-
-    An empty line ends it. What was said is kept between questions, so that a later one costs
-    little. Research use; not a medical device.
-    """
-    engine = _loaded(
-        model,
-        device=device,
-        dtype=dtype,
-        template=template,
-        preparation=preparation,
-        most_tokens=tokens,
-    )
-    notes.print(DISCLAIMER, style="dim")
-    talk = engine.talk(*(photographs or []))
-    while True:
-        try:
-            question = input("> ").strip()
-        except EOFError:
-            return
-        if not question:
-            return
-        try:
-            for piece in talk.ask(question):
-                out.print(piece, end="")
-        except FundoscopeError as problem:
-            notes.print(str(problem), style="red", markup=False)
-        out.print()
 
 
 def _lines(file: Path) -> int:
