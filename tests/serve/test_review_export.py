@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from fundoscope.cli import cli
 from fundoscope.errors import ConfigError, DialogueError
 from fundoscope.export.runs import export_run
 from fundoscope.ledger import Ledger
@@ -142,3 +144,18 @@ def test_words_that_no_trainer_takes_stop_the_export_whole(run: Path, tmp_path: 
     with pytest.raises(DialogueError, match="<image>"):
         export_run(run, tmp_path / "out", format="llava", reviewed=True)
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_the_command_line_exports_and_tells_of_agreement(reviewed: Path, tmp_path: Path) -> None:
+    arguments = ["export", str(reviewed), "--reviewed", "-o", str(tmp_path / "out")]
+    made = CliRunner().invoke(cli, arguments)
+    assert made.exit_code == 0, made.output
+    assert "4 accepted (1 edited, 1 over the verifier's objection), 1 rejected" in made.output
+    told = CliRunner().invoke(cli, ["review", str(reviewed), "--agreement"])
+    # Ann and Ben both judged three: alike once. By chance (2/3)(2/3) + (1/3)(1/3) = 5/9
+    assert "Ann and Ben: 3 dialogues" in told.output
+    assert f"kappa {(1 / 3 - 5 / 9) / (4 / 9):.2f}" in told.output
+    assert "2 differ, 1 of them decided" in told.output
+    machine = CliRunner().invoke(cli, ["review", str(reviewed), "--agreement", "--json"])
+    (one,) = json.loads(machine.output)
+    assert one["table"]["accept"] == {"accept": 1, "edit": 0, "reject": 1}

@@ -115,6 +115,10 @@ export function toggleLayers() {
 export function toggleZoom() {
   const zoomed = byId("stage").classList.toggle("zoomed");
   byId("zoom").setAttribute("aria-pressed", String(zoomed));
+  if (zoomed) {
+    const stage = byId("stage");
+    stage.scrollTo((stage.scrollWidth - stage.clientWidth) / 2, (stage.scrollHeight - stage.clientHeight) / 2);
+  }
 }
 
 export function lightBoxes(places) {

@@ -70,8 +70,7 @@ function openStart(withToken) {
   byId("start").showModal();
 }
 
-async function start(event) {
-  event.preventDefault();
+async function start() {
   const problem = byId("start-problem");
   problem.textContent = "";
   try {
@@ -90,6 +89,7 @@ async function start(event) {
 }
 
 async function enter() {
+  here.last = null;
   byId("record").open = window.innerWidth > 900;
   byId("run").textContent = here.run.run;
   byId("who").textContent = here.who;
@@ -547,7 +547,10 @@ function wire() {
   for (const [id, does] of Object.entries(buttons)) byId(id).addEventListener("click", () => attempt(does));
   byId("help-button").addEventListener("click", () => byId("help").showModal());
   byId("change").addEventListener("click", () => openStart(false));
-  byId("start-form").addEventListener("submit", (event) => attempt(() => start(event)));
+  byId("start-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt(start);
+  });
   byId("start").addEventListener("cancel", (event) => here.who || event.preventDefault());
   for (const button of document.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog").close());
