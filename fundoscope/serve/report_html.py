@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from fundoscope.records import Box
 from fundoscope.serve.layers import LAYERS
@@ -70,9 +70,11 @@ def percent(share: float) -> str:
 
 @cache
 def pages() -> Environment:
-    """Return the templates of reports, which escape all that they are given."""
+    """Return the templates of reports and of the chat page; they escape all that they show."""
     return Environment(
-        loader=PackageLoader("fundoscope.serve", "report_templates"),
+        loader=ChoiceLoader(
+            [PackageLoader("fundoscope.serve", f) for f in ("report_templates", "chat_page")]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -68,7 +68,7 @@ def report_of(seen: Sequence[Seen], language: Language = "en") -> Report:
         raise ConfigError(
             "there is no photograph to report on", where="a report", mend="give at least one"
         )
-    photographs = tuple(_photograph(one, n, language) for n, one in enumerate(seen, 1))
+    photographs = tuple(photograph_part(one, n, language) for n, one in enumerate(seen, 1))
     return Report(
         language=language,
         disclaimer=DISCLAIMER[language],
@@ -82,7 +82,8 @@ def report_of(seen: Sequence[Seen], language: Language = "en") -> Report:
     )
 
 
-def _photograph(seen: Seen, number: int, language: Language) -> PhotographPart:
+def photograph_part(seen: Seen, number: int, language: Language) -> PhotographPart:
+    """Return what the report says of one photograph, `number` from 1."""
     found, record = seen.perceived, with_known(seen.record)
     height, width = found.view.shape
     scale = seen.masks.scale

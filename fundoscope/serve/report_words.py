@@ -34,7 +34,7 @@ class Words:
 @cache
 def report_words(language: Language) -> Words:
     """Return the words of the report."""
-    return Words(_loaded(), language)
+    return Words(report_entries(), language)
 
 
 def reason_in(reason: str, language: Language) -> str:
@@ -55,7 +55,7 @@ def reason_in(reason: str, language: Language) -> str:
 
 
 def _reason_part(text: str) -> str:
-    loaded = _loaded()
+    loaded = report_entries()
     known: Mapping[str, str] = loaded["reason_words"]
     if text in known:
         return known[text]
@@ -65,10 +65,11 @@ def _reason_part(text: str) -> str:
 
 @cache
 def _reasons() -> list[tuple[re.Pattern[str], str]]:
-    return [(re.compile(entry["en"]), entry["zh"]) for entry in _loaded()["reasons"]]
+    return [(re.compile(entry["en"]), entry["zh"]) for entry in report_entries()["reasons"]]
 
 
 @cache
-def _loaded() -> dict[str, Any]:
+def report_entries() -> dict[str, Any]:
+    """Return the words of the report in both languages, by key."""
     file = files("fundoscope.serve") / "report_templates" / "words.yaml"
     return dict(yaml.safe_load(file.read_text(encoding="utf-8")))

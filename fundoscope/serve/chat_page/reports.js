@@ -1,0 +1,4 @@
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-form]");
+  if (button) trigger("select", { form: button.dataset.form });
+});
