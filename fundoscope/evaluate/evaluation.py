@@ -84,6 +84,12 @@ _SPEAK_FOR_THEMSELVES = ("beyond the limit", "missing photograph", "trained on",
 """Their reasons name the photograph, so they would be as many as the photographs."""
 
 
+def split_said(evaluation: Evaluation) -> str:
+    """Return which part of the set was asked about, in words."""
+    split, part = evaluation.asked.task.split, evaluation.asked.choice.part
+    return (split.model_copy(update={"part": part}) if part else split).said()
+
+
 def scores_json(evaluation: Evaluation) -> dict[str, Any]:
     """Return an evaluation's scores as plain data, for machines and for later comparisons."""
     task, choice = evaluation.asked.task, evaluation.asked.choice
@@ -95,7 +101,7 @@ def scores_json(evaluation: Evaluation) -> dict[str, Any]:
             "title": task.title,
             "kind": task.kind,
             "source": task.source,
-            "split": task.split.said(),
+            "split": split_said(evaluation),
             "means": task.means,
             "licence": task.licence,
         },

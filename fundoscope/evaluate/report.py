@@ -15,7 +15,7 @@ from fundoscope.evaluate import metric_words as words
 from fundoscope.evaluate import report_view as view
 from fundoscope.evaluate.answers import VERSION as RULES
 from fundoscope.evaluate.estimates import FEW_PATIENTS, Estimate
-from fundoscope.evaluate.evaluation import Evaluation, left_out
+from fundoscope.evaluate.evaluation import Evaluation, left_out, split_said
 from fundoscope.evaluate.scoring import by_form
 from fundoscope.export.card import markdown_text, number, share
 
@@ -94,7 +94,7 @@ def _lead(evaluation: Evaluation) -> str:
     )  # fmt: skip
     return (
         f"{evaluation.system.name} was asked {len(asked.items):,} questions in {tongues} about "
-        f"{about} ({asked.task.split.said()})."
+        f"{about} ({split_said(evaluation)})."
     )
 
 
@@ -217,13 +217,14 @@ def _method(evaluation: Evaluation) -> list[tuple[str, str]]:
     task, choice = asked.task, asked.choice
     told = [
         ("Task", f"{task.name}: {task.means}"),
-        ("Photographs", f"{task.source}, {task.split.said()}"),
+        ("Photographs", f"{task.source}, {split_said(evaluation)}"),
         ("Licence", task.licence),
         ("Wordings", "all" if not choice.wordings else f"{choice.wordings} of each question"),
         ("From answer to label", f"rules, version {RULES}, in English and Chinese; never guessed"),
         (
             "Intervals",
-            f"95 %, percentile, {draws.resamples:,} resamples of patients, seed {draws.seed}",
+            f"95 %, percentile, {draws.resamples:,} resamples of patients, seed {draws.seed}; none "
+            "where every resample gives the same",
         ),
     ]
     if asked.audit is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,11 +59,14 @@ def rows_of(evaluation: Evaluation, form: str) -> list[Row]:
 
 def form_title(form: str) -> str:
     """Return a question's name in words."""
-    try:
-        return terms.term(form).en[0].capitalize()
-    except terms.TermError:
-        text = re.sub(r"[-_.]+", " ", form).strip()
-        return text[:1].upper() + text[1:]
+    id, _, rest = form.partition("-")
+    quantity = terms.quantities().get(id)
+    if quantity:
+        name = ", ".join([quantity.en[0], *filter(None, rest.split("-"))])
+    else:
+        named = {**terms.conditions(), **terms.lesions(), **terms.anatomy()}.get(form)
+        name = named.en[0] if named else form.replace("-", " ")
+    return (name[:1].upper() + name[1:]).replace("_", " ")
 
 
 def part_view(evaluation: Evaluation, form: str, scored: Sequence[Scored]) -> dict[str, Any]:
@@ -210,7 +214,13 @@ def _table(
 
 
 def _n_and_note(one: Estimate) -> str:
-    return f"n = {one.n:,}" + (f"; {one.note}" if one.note else "")
+    notes = [f"n = {one.n:,}"]
+    for note in one.note.split("; ") if one.note else ():
+        if note.startswith("the same in every resample"):
+            notes.append("no interval")  # what that means stands under "How it was scored"
+        elif not note.startswith("undefined in "):
+            notes.append(note.removeprefix("only "))
+    return "; ".join(notes)
 
 
 def cell(one: Estimate | None) -> dict[str, str] | None:
@@ -411,7 +421,7 @@ def _case(one: Scored, rank: int) -> dict[str, Any]:
         "answer": marked(answer, reading.words),
         "said": label_words(reading.label) if reading.outcome == "decided" else reading.outcome,
         "truth": label_words(item.truth),
-        "words": "" if reading.words in answer else reading.words,
+        "words": "" if _plain(reading.words) in _plain(answer) else reading.words,
         "photograph": photograph,
         "boxes": [
             _drawn(box, css, photograph.width_px, photograph.height_px)
@@ -424,7 +434,7 @@ def _case(one: Scored, rank: int) -> dict[str, Any]:
 
 def marked(answer: str, decided: str) -> list[dict[str, Any]]:
     """Return an answer in pieces, the words that decided marked; cut where it is very long."""
-    at = answer.lower().find(decided.lower()) if decided else -1
+    at = _plain(answer).find(_plain(decided)) if decided else -1
     if at < 0:
         return [{"text": _cut(answer), "decided": False}]
     pieces = [
@@ -433,6 +443,14 @@ def marked(answer: str, decided: str) -> list[dict[str, Any]]:
         (_cut(answer[at + len(decided) :]), False),
     ]
     return [{"text": text, "decided": is_it} for text, is_it in pieces if text]
+
+
+def _plain(text: str) -> str:
+    """Return a text as rules read it, each character at its place: Chinese marks in their width."""
+    plain = (unicodedata.normalize("NFKC", one) for one in text)
+    return "".join(
+        (new if len(new) == 1 else old).lower() for old, new in zip(text, plain, strict=True)
+    )
 
 
 _LONGEST = 500
@@ -450,11 +468,7 @@ def label_words(label: object) -> str:
     """Return a label as a person reads it."""
     match label:
         case FoundTerms():
-            told = ", ".join(
-                f"{term.replace('_', ' ')}: {status.replace('_', ' ')}"
-                for term, status in label.statuses
-            )
-            return told or "nothing"
+            return _terms_told(label)
         case FoundBoxes():
             n = len(label.boxes)
             return counted(n, "box").replace("boxs", "boxes") if n else "nothing to box"
@@ -465,6 +479,24 @@ def label_words(label: object) -> str:
         case tuple():
             return f"{len(label)} facts"
     return str(label).replace("_", " ")
+
+
+_NAMED = ("present", "suspected", "contradictory")
+"""Statuses whose terms are named; of others a few, else how many they are."""
+_FEW_TERMS = 3
+
+
+def _terms_told(label: FoundTerms) -> str:
+    by_status: dict[str, list[str]] = {}
+    for term, status in label.statuses:
+        by_status.setdefault(status, []).append(term.replace("_", " "))
+    told = []
+    for said in (*_NAMED, *(one for one in by_status if one not in _NAMED)):
+        known = by_status.get(said, [])
+        few = said in _NAMED or len(known) <= _FEW_TERMS
+        if known:
+            told.append(f"{said}: {', '.join(known) if few else f'{len(known)} terms'}")
+    return "; ".join(told) or "nothing"
 
 
 def _drawn(box: Box, css: str, width_px: int, height_px: int) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def item_row(one: Scored) -> dict[str, Any]:
     row |= {"outcome": one.reading.outcome, "words": one.reading.words}
     if one.reading.outcome == "decided":
         row["label"] = label_json(one.reading.label)
-        if not isinstance(item.truth, tuple):
+        if isinstance(item.truth, str | int | FoundTerms):
             row["right"] = badness(one) == 0
     return row
 

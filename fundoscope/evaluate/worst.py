@@ -14,7 +14,7 @@ import cv2
 from PIL import Image
 
 from fundoscope.errors import PhotographError
-from fundoscope.evaluate.answer_spaces import FoundBoxes, FoundTerms, Label, Value
+from fundoscope.evaluate.answer_spaces import FoundBoxes, FoundTerms, Value
 from fundoscope.evaluate.box_metrics import intersections_over_unions
 from fundoscope.evaluate.items import Scored
 from fundoscope.read.photographs import read_pixels
@@ -30,36 +30,37 @@ ABSTAINED, CONTRADICTORY, WRONG = 0.2, 0.5, 1.0
 def badness(one: Scored) -> float:
     """Return how bad an answer is, 0 to 2.
 
-    0 right, or no answer; 0.2 no decision; 0.5 contradictory; from 1 wrong.
-
-    What a wrong label adds is the chance that the predictor gave it, or its distance from the
-    truth on a scale, or the relative error, or the share of the findings that it has wrong, or
-    one minus the best overlap of its boxes.
+    0 right, or no answer; 0.2 no decision; 0.5 contradictory; from 1 a wrong label. What that adds
+    is the chance that the predictor gave it, or its distance from the truth on a scale, or the
+    share of the findings that are wrong. Of a value it is the relative error, of boxes twice what
+    the best of them lacks of an overlap.
     """
     if one.reading is None:
         return 0.0
     if one.reading.outcome != "decided":
         return ABSTAINED if one.reading.outcome == "abstained" else CONTRADICTORY
-    assert one.reading.label is not None
-    off = _off(one.reading.label, one)
+    truth, label = one.item.truth, one.reading.label
+    match truth, label:
+        case FoundBoxes(), FoundBoxes():
+            return 2 * (1 - _best_overlap(truth.boxes, label.boxes))
+        case Value(), Value():
+            return min(2.0, abs(label.value - truth.value) / (abs(truth.value) or 1.0))
+    off = _off(one)
     return WRONG + off if off else 0.0
 
 
-def _off(label: Label, one: Scored) -> float:
-    truth = one.item.truth
+def _off(one: Scored) -> float:
+    """Return how far off a label is, 0 to 1; 0 where it is right."""
+    truth, label = one.item.truth, one.reading.label if one.reading else None
     match truth, label:
         case FoundTerms(), FoundTerms():
             wrong = [_opposite(status, label.status_of(term)) for term, status in truth.statuses]
             return sum(wrong) / max(len(wrong), 1)
-        case FoundBoxes(), FoundBoxes():
-            return 1 - _best_overlap(truth.boxes, label.boxes)
-        case Value(), Value():
-            return min(1.0, abs(label.value - truth.value) / (abs(truth.value) or 1.0))
         case int(), int():
             return min(1.0, abs(label - truth) / 4)
         case str(), str():
             sure = one.prediction.probabilities.get(label, 0.5) if one.prediction else 0.5
-            return sure if label != truth else 0.0
+            return max(sure, 0.01) if label != truth else 0.0
     return 0.0
 
 
