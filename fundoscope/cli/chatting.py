@@ -18,6 +18,7 @@ from fundoscope.errors import ConfigError, FundoscopeError, PhotographError, nea
 from fundoscope.records import LANGUAGES, Eye, Language
 from fundoscope.serve.assistant import Assistant
 from fundoscope.serve.drafts import Drafter, EndpointDrafter, ModelDrafter
+from fundoscope.serve.evidence import cited_as
 from fundoscope.serve.replies import DISCLAIMER, Evidence, Message, Reply, Seen
 
 MOST_NOTES = 12
@@ -172,7 +173,7 @@ def _show(reply: Reply, question: str, as_json: bool) -> None:
 def footnote(one: Evidence) -> str:
     """Return a piece of evidence as one line."""
     if one.kind == "fact":
-        return f"{one.words} {one.source}, {one.year}. {one.url}".strip()
+        return f"{one.words} {cited_as(one)}"
     words = f"{one.words} [{one.id}]"
     if one.repeatability is not None:
         unit = "" if one.unit == "1" else f" {one.unit}"

@@ -17,6 +17,7 @@ from fundoscope.serve.about_knowledge import facts_on, say_facts, with_facts
 from fundoscope.serve.about_photograph import DEFAULTS
 from fundoscope.serve.asked_about import Asked, family
 from fundoscope.serve.evidence import of_statement
+from fundoscope.serve.labels import label_of
 from fundoscope.serve.replies import Evidence
 from fundoscope.serve.spoken import Look, Spoken, listed
 
@@ -119,18 +120,20 @@ def say_tools(said: Spoken, looks: Sequence[Look], asked: Asked) -> None:
 def say_next(said: Spoken, looks: Sequence[Look], asked: Asked) -> None:
     """Say which tests, check-ups and referrals sources name for what is suspected."""
     named = [t for t in asked.terms if t in terms.conditions() and with_facts(t)]
+    found: list[str] = []
     for look in looks:
+        here = [] if look.refused else suspected(look)
+        if len(looks) > 1 and (look.refused or (here and not named)):
+            said.label(label_of(look, looks, said.language), look)
         if look.refused:
             said.say(look, look.of("quality"))
             said.plain("next_retake", look)
-    found = [t for look in looks if not look.refused for t in suspected(look)]
-    for look in looks if not named else ():
-        if not look.refused and suspected(look):
-            said.say(look, [s for s in look.of("finding", "grade") if s.term in found])
+        elif not named:
+            said.say(look, [s for s in look.of("finding", "grade") if s.term in here])
+        found += here
     conditions = list(dict.fromkeys(named or [t for t in found if with_facts(t)]))[:2]
     for term in conditions:
-        facts = _next_facts(term, asked, looks)
-        say_facts(said, facts, random.Random(0), general=True)
+        say_facts(said, _next_facts(term, asked, looks), random.Random(0), general=True)
     if conditions:
         said.plain("next_decides")
     elif not found and any(not look.refused for look in looks):
@@ -140,7 +143,7 @@ def say_next(said: Spoken, looks: Sequence[Look], asked: Asked) -> None:
 def _next_facts(term: str, asked: Asked, looks: Sequence[Look]) -> list[Fact]:
     """Return up to three facts: on referral, follow-up and examination, one of each first."""
     chosen: list[Fact] = []
-    for link in ("referral", "follow_up", "examination", "urgency"):
+    for link in ("referral", "follow_up", "examination"):
         facts = facts_on(with_facts(term), "examination", asked.plain, (link,), looks)
         facts = [fact for fact in facts if fact.link == link and not _ABSENT.search(fact.en)]
         facts.sort(key=lambda fact: bool(levels_of(fact)))  # no grade is known: the general first

@@ -12,6 +12,7 @@ from fundoscope.serve.about_knowledge import say_facet
 from fundoscope.serve.about_photograph import tell
 from fundoscope.serve.asked_about import ACTS, FACETS, UNKNOWN, Asked, asked, understood
 from fundoscope.serve.comparing import say_compared
+from fundoscope.serve.evidence import cited_as
 from fundoscope.serve.labels import chosen, label_of
 from fundoscope.serve.replies import Message, Reply, Seen
 from fundoscope.serve.spoken import Look, Spoken, looks_at
@@ -173,7 +174,7 @@ def _say_sources(said: Spoken, messages: Sequence[Message], looks: Sequence[Look
         said.plain("no_sources")
         return
     said.plain("sources")
-    lines = dict.fromkeys(f"- {one.source}, {one.year}. {one.url}".rstrip() for one in cited)
+    lines = dict.fromkeys(f"- {cited_as(one)}" for one in cited)
     for line in lines:
         said.source(line)
     said.evidence += cited

@@ -81,11 +81,12 @@ def language_of(text: str) -> Language | None:
 
 def asked(messages: Sequence[Message]) -> Asked:
     """Return what the last message of the user asks for, in the light of those before it."""
-    found: Asked | None = None
+    found, before = Asked((UNKNOWN,)), None
     for message in messages:
         if message.role == "user":
-            found = understood(message.text, found)
-    return found or Asked((UNKNOWN,))
+            found = understood(message.text, before)
+            before = before if found.refusal else found  # "and the left eye?" means what was told
+    return found
 
 
 def understood(text: str, before: Asked | None = None) -> Asked:

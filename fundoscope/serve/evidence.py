@@ -103,6 +103,12 @@ def address(link: str) -> str:
     return link
 
 
+def cited_as(fact: Evidence) -> str:
+    """Return source, year and address of a fact in one line, the year once."""
+    year = "" if str(fact.year) in fact.source else f", {fact.year}"
+    return f"{fact.source.rstrip('.')}{year}. {fact.url}".rstrip()
+
+
 def of_photograph(seen: Seen, words: str, photograph: int) -> Evidence:
     """Return what was seen of the whole photograph, such as why it is refused, as evidence."""
     return Evidence(
