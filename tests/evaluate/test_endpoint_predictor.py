@@ -76,9 +76,9 @@ def test_every_item_is_answered_and_a_second_run_asks_nothing(tmp_path: Path) ->
     items = [item(n, f"Is there glaucoma in {n}?") for n in range(40)]
     with fake() as server:
         first = by_id(list(predictor(server, tmp_path).answers(items)))
-        paid = server.counts()["paid"]
         second = by_id(list(predictor(server, tmp_path).answers(items)))
-        assert server.counts()["paid"] == paid == 40
+        # `paid` would not do: a server that knows the key again answers for nothing
+        assert server.counts()["answered"] == 40
     assert first == second
     assert first[items[7].id].answer == "1: Is there glaucoma in 7?"
 
@@ -167,7 +167,7 @@ def test_the_budget_is_kept_and_more_of_it_goes_on(tmp_path: Path) -> None:
         before = server.counts()["paid"]
         assert 0 < before < 30
         made = list(predictor(server, tmp_path, budget_usd=1.0, **costs).answers(items))
-        assert server.counts()["paid"] == 30 and len(made) == 30
+        assert server.counts()["answered"] == 30 and len(made) == 30
 
 
 def test_a_refusal_is_an_error_of_its_item(tmp_path: Path) -> None:

@@ -281,7 +281,7 @@ def test_an_answer_that_abstains_is_not_compared() -> None:
 
 @pytest.mark.slow
 def test_the_border_of_a_real_set_gives_its_label_away(real_data: Path) -> None:
-    """UNAM_FUNDUS: one of its hospitals sent most of the oedema, with another border."""
+    """UNAM_FUNDUS: photographs with oedema have another border than those without."""
     folder = real_data / "UNAM_FUNDUS"
     with (folder / "labels.csv").open(encoding="utf-8-sig") as stream:
         truth = {row["Name"]: row["DME"] for row in csv.DictReader(stream)}
