@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import os
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -22,7 +23,7 @@ from fundoscope.serve.service import Service, refuse
 from fundoscope.serve.settings import ServeSettings
 from fundoscope.serve.shapes import ErrorBody
 from fundoscope.serve.tokens import Door, is_loopback, token_for
-from fundoscope.serve.workers import Looking
+from fundoscope.serve.workers import Looking, WarmUp
 
 try:
     from fastapi import FastAPI
@@ -62,7 +63,7 @@ def make_app(
     *,
     token: str = "",
     looking: Looking | None = None,
-    warm_up: Callable[[], None] | None = looked.warm_up,
+    warm_up: WarmUp | None = looked.warm_up,
 ) -> FastAPI:
     """Return the application: routes, guard and door, without the chat page.
 
@@ -248,6 +249,7 @@ def serve(
     """
     from fundoscope.serve.api_pages import root_route
 
+    os.environ[looked.NO_TELEMETRY] = "1"
     token = token_for(settings.host, token_file)
     app = make_app(assistant, settings, token=token)
     if not (chat_page and mount_chat_page(app, assistant)):

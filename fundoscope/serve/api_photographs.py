@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Any
 
 from fastapi import APIRouter
@@ -61,5 +62,6 @@ async def _looked(service: Service, request: Request) -> tuple[Looked, Photograp
                             mend="send the file in the field 'photograph'")  # fmt: skip
             asked = checked(PhotographRequest, fields | {_PARAM: ""})
             raw = photograph(file, service.settings, _PARAM)
-        [looked] = await service.look_at_all(request, [raw], [asked.eye], [asked.visit])
+        shown = {hashlib.sha256(raw).hexdigest(): raw}
+        [looked] = await service.look_at_all(request, shown, [asked.eye], [asked.visit])
     return looked, asked

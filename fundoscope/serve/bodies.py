@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from fundoscope.errors import nearest
+from fundoscope.serve.queueing import ClientGone
 from fundoscope.serve.refusals import Refusal, busy, wrong
 from fundoscope.serve.settings import ServeSettings
 
@@ -35,7 +36,11 @@ class Bodies:
         Refusal
             413 if it is or becomes too large, 408 if it comes too slowly, 429 if too many are
             in hand.
+        ClientGone
+            If the client breaks off.
         """
+        from starlette.requests import ClientDisconnect
+
         self._check_promise(request)
         body = Body(self)
         try:
@@ -48,6 +53,8 @@ class Bodies:
                         raise busy("too many bytes are being sent at once", 5)
         except BaseException as problem:
             body.__exit__()
+            if isinstance(problem, ClientDisconnect):
+                raise ClientGone from None
             if isinstance(problem, TimeoutError):
                 raise Refusal(
                     408, "the body of the request came too slowly", "slow_body",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fundoscope.records import Eye, Language
@@ -23,8 +24,8 @@ class Question:
     """What is asked, about which photographs."""
 
     messages: tuple[Message, ...]
-    photographs: tuple[bytes, ...]
-    """Each different one once, in the order in which they come."""
+    photographs: Mapping[str, bytes]
+    """By SHA-256, each different one once, in the order in which they come."""
     language: Language | None
     eyes: tuple[Eye | None, ...]
     visits: tuple[str, ...]
@@ -63,7 +64,7 @@ def read_question(raw: bytes | bytearray, settings: ServeSettings) -> Question:
             param="messages",
             mend="leave the oldest out",
         )
-    photographs: dict[bytes, bytes] = {}
+    photographs: dict[str, bytes] = {}
     messages = tuple(
         _message(number, message, photographs, settings)
         for number, message in enumerate(asked.messages)
@@ -78,7 +79,7 @@ def read_question(raw: bytes | bytearray, settings: ServeSettings) -> Question:
     _check_options(asked.fundoscope, len(photographs))
     return Question(
         messages=messages,
-        photographs=tuple(photographs.values()),
+        photographs=photographs,
         language=asked.fundoscope.language,
         eyes=asked.fundoscope.eyes,
         visits=asked.fundoscope.visits,
@@ -88,7 +89,7 @@ def read_question(raw: bytes | bytearray, settings: ServeSettings) -> Question:
 
 
 def _message(
-    number: int, message: ChatMessage, photographs: dict[bytes, bytes], settings: ServeSettings
+    number: int, message: ChatMessage, photographs: dict[str, bytes], settings: ServeSettings
 ) -> Message:
     """Return the words of a message; its photographs are added to those found before."""
     place = f"messages.{number}.content"
@@ -102,7 +103,7 @@ def _message(
         if message.role != "user":
             raise wrong("only a user shows photographs", "misplaced_photograph", param=where)
         raw = from_data_url(part.image_url.url, settings, where)
-        photographs.setdefault(hashlib.sha256(raw).digest(), raw)
+        photographs.setdefault(hashlib.sha256(raw).hexdigest(), raw)
         if len(photographs) > settings.photographs:
             raise wrong(
                 f"more than {settings.photographs} different photographs",

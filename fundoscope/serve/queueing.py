@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _WEIGHT_OF_LAST = 0.1
+_PATIENCE_S = 0.05
 
 
 class Pace:
@@ -97,16 +98,20 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     ClientGone
     """
     doing = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(request))
+    watched = {doing}
     try:
-        await asyncio.wait({doing, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
-            raise ClientGone
+        # most answers are there before a client could go
+        if not (await asyncio.wait(watched, timeout=_PATIENCE_S))[0]:
+            watched.add(gone := asyncio.ensure_future(_disconnected(request)))
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done() and not doing.done():
+                raise ClientGone
         return doing.result()
     finally:
-        for task in (doing, gone):
+        for task in watched:
             task.cancel()
-        await asyncio.gather(doing, gone, return_exceptions=True)
+        if not all(task.done() for task in watched):
+            await asyncio.gather(*watched, return_exceptions=True)
 
 
 async def _disconnected(request: Request) -> None:

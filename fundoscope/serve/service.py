@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ from fundoscope.serve.queueing import Lane, unless_gone
 from fundoscope.serve.refusals import Refusal
 from fundoscope.serve.replies import Answerer
 from fundoscope.serve.settings import ServeSettings
-from fundoscope.serve.workers import Looking
+from fundoscope.serve.workers import Looking, as_asked
 
 try:
     from starlette.responses import Response
@@ -61,22 +61,26 @@ class Service:
     async def look_at_all(
         self,
         request: Request,
-        photographs: Sequence[bytes],
+        photographs: Mapping[str, bytes],
         eyes: Sequence[Eye | None] = (),
         visits: Sequence[str] = (),
     ) -> list[Looked]:
-        """Return what is seen in each photograph, unless the client goes away meanwhile."""
+        """Return what is seen in each photograph (by SHA-256), unless the client goes away."""
         eyes = [*eyes, *[None] * len(photographs)]
         visits = [*visits, *[""] * len(photographs)]
+        known = [self.looking.known(sha256) for sha256 in photographs]
+        if None in known:
+            looks = (self.looking.look(*each) for each in photographs.items())
+            known = list(await unless_gone(request, _all_of(looks)))
+        return [
+            as_asked(found, eye, visit)
+            for found, eye, visit in zip(known, eyes, visits, strict=False)
+            if found is not None
+        ]
 
-        async def all_of_them() -> list[Looked]:
-            looks = (
-                self.looking.look(raw, eye, visit)
-                for raw, eye, visit in zip(photographs, eyes, visits, strict=False)
-            )
-            return list(await asyncio.gather(*looks))
 
-        return await unless_gone(request, all_of_them()) if photographs else []
+async def _all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    return await asyncio.gather(*work)
 
 
 def is_of_kind(request: Request, kind: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -20,11 +19,12 @@ from fundoscope.serve import looked
 from fundoscope.serve.looked import Looked
 from fundoscope.serve.queueing import Pace
 from fundoscope.serve.refusals import Refusal, busy, unreadable, wrong
-from fundoscope.serve.replies import Seen
 from fundoscope.serve.settings import ServeSettings
 
 Look = Callable[[bytes], Looked]
 """Runs in another process, so a function of a module."""
+WarmUp = Callable[[], object]
+"""Likewise."""
 
 
 class Worker:
@@ -32,6 +32,8 @@ class Worker:
 
     def __init__(self, photograph_px: int) -> None:
         self._photograph_px = photograph_px
+        self.lost = False
+        """Whether it died or hangs, and wants to be replaced."""
         self._start()
 
     def _start(self) -> None:
@@ -49,6 +51,7 @@ class Worker:
         with suppress(Exception):  # it may never have started
             os.kill(self._pid.result(timeout=0), signal.SIGKILL)
         self.executor.shutdown(wait=False, cancel_futures=True)
+        self.lost = False
         self._start()
 
 
@@ -115,29 +118,31 @@ class Looking:
         self._kept = _Kept(settings.kept_photographs, settings.kept_bytes)
         self._jobs: dict[str, _Job] = {}
         self._free: asyncio.Queue[Worker] = asyncio.Queue()
+        self._mending: set[asyncio.Task[None]] = set()
         self._workers: list[Worker] = []
         self.pace = Pace(at_once=settings.workers, first_guess_s=4)
         self.counts = Counts()
         self.ready = False
 
-    async def start(self, warm_up: Callable[[], None] | None = looked.warm_up) -> None:
+    async def start(self, warm_up: WarmUp | None = looked.warm_up) -> None:
         """Start the processes; `ready` is set once each has its networks in memory."""
-        self._workers = [
-            self._make(self._settings.photograph_px) for _ in range(self._settings.workers)
-        ]
-        if warm_up is not None:
-            await asyncio.gather(
-                *(asyncio.wrap_future(each.executor.submit(warm_up)) for each in self._workers)
-            )
+        self._warm_up = warm_up
+        count = self._settings.workers
+        self._workers = [self._make(self._settings.photograph_px) for _ in range(count)]
+        await asyncio.gather(*map(self._warmed, self._workers))
         for each in self._workers:
             self._free.put_nowait(each)
         self.ready = True
 
+    async def _warmed(self, worker: Worker) -> None:
+        if self._warm_up is not None:
+            await asyncio.wrap_future(worker.executor.submit(self._warm_up))
+
     async def stop(self) -> None:
         """End the processes once they have finished what they do."""
         self.ready = False
-        for job in list(self._jobs.values()):
-            job.task.cancel()
+        for task in (*(job.task for job in self._jobs.values()), *self._mending):
+            task.cancel()
         for each in self._workers:
             await asyncio.to_thread(each.executor.shutdown, wait=True, cancel_futures=True)
 
@@ -151,25 +156,30 @@ class Looking:
         """Photographs that are being looked at."""
         return sum(job.running for job in self._jobs.values())
 
-    async def look(self, raw: bytes, eye: Eye | None = None, visit: str = "") -> Looked:
+    def known(self, sha256: str) -> Looked | None:
+        """Return what was seen in a photograph before, if it is still kept."""
+        found = self._kept.get(sha256)
+        self.counts.found_again += found is not None
+        return found
+
+    async def look(self, sha256: str, raw: bytes) -> Looked:
         """Return what is seen in a photograph; from memory where its bytes were seen before.
 
         Whoever asks for one that is just being looked at waits for it. When nobody waits for a
         photograph any more, it loses its place in the queue; one that a process has begun is
         finished and kept, since to end the process would cost more.
 
+        Parameters
+        ----------
+        sha256 : of the bytes, hexadecimal.
+        raw : the file.
+
         Raises
         ------
         Refusal
             429 if too many wait, 400 if it cannot be read, 504 if it takes too long.
         """
-        sha256 = hashlib.sha256(raw).hexdigest()
-        found = self._kept.get(sha256)
-        if found is None:
-            found = await self._once(sha256, raw)
-        else:
-            self.counts.found_again += 1
-        return replace(found, seen=as_asked(found.seen, eye, visit))
+        return self._kept.get(sha256) or await self._once(sha256, raw)
 
     async def _once(self, sha256: str, raw: bytes) -> Looked:
         job = self._jobs.get(sha256)
@@ -215,34 +225,59 @@ class Looking:
         except PhotographError as problem:
             raise unreadable(problem) from None
         finally:
+            self._give_back(worker)
+
+    def _give_back(self, worker: Worker) -> None:
+        """Let the next photograph have a process; one that is lost is replaced before."""
+        if not worker.lost:
             self._free.put_nowait(worker)
+            return
+        task = asyncio.create_task(self._mend_and_give_back(worker))
+        self._mending.add(task)
+        task.add_done_callback(self._mending.discard)
+
+    async def _mend_and_give_back(self, worker: Worker) -> None:
+        while worker.lost:
+            await self._mend(worker)
+        self._free.put_nowait(worker)
+
+    async def _mend(self, worker: Worker) -> None:
+        """Replace a process, and wait until the new one has its networks in memory."""
+        self.counts.ended += 1
+        worker.replace()
+        try:
+            await self._warmed(worker)
+        except BrokenProcessPool:  # no room for it just now
+            worker.lost = True
+            await asyncio.sleep(1)
 
     async def _looked_by(self, worker: Worker, raw: bytes) -> Looked:
         for _ in range(2):
-            work = asyncio.wrap_future(worker.executor.submit(self._look, raw))
+            if worker.lost:
+                await self._mend(worker)
             try:
+                work = asyncio.wrap_future(worker.executor.submit(self._look, raw))
                 return await asyncio.wait_for(work, self._settings.look_limit_s)
             except TimeoutError:
-                self._replace(worker)
+                worker.lost = True
                 raise Refusal(
                     504, "the photograph took too long to look at", "too_slow",
                     mend="send a smaller one",
                 ) from None  # fmt: skip
             except BrokenProcessPool:  # once may be the system's fault: out of memory, killed
-                self._replace(worker)
+                worker.lost = True
         raise wrong(
             "the photograph cannot be looked at: it ended the process that tried, twice",
             "photograph_unreadable",
             param="photograph",
         )
 
-    def _replace(self, worker: Worker) -> None:
-        self.counts.ended += 1
-        worker.replace()
 
-
-def as_asked(seen: Seen, eye: Eye | None, visit: str) -> Seen:
+def as_asked(found: Looked, eye: Eye | None, visit: str) -> Looked:
     """Return what was seen with the eye and the visit that the asker states."""
-    side = eye or seen.perceived.file_facts.eye
+    if eye is None and not visit:
+        return found
+    seen = found.seen
+    side = eye or seen.eye
     record = replace(seen.record, photograph=replace(seen.record.photograph, eye=side))
-    return replace(seen, record=record, eye=side, visit=visit)
+    return replace(found, seen=replace(seen, record=record, eye=side, visit=visit))

@@ -52,7 +52,7 @@ def _seen(raw: bytes) -> Seen:
     found = Perceived(name, View(np.zeros((1, 1, 3), np.uint8)), quality, "macula_centred")
     values = (
         Measured("fractal_dimension", fake_value(sha256), "1", "made up", of="all", where="whole"),
-        Unmeasured("cup_disc_ratio_vertical", "nobody looked", tool="made up"),
+        Unmeasured("cdr_vertical", "nobody looked", tool="made up"),
     )
     record = Record(
         Photograph("shown", "all", name, width_px=8, height_px=6, sha256=sha256),

@@ -14,7 +14,7 @@ from fundoscope.errors import ConfigError
 from fundoscope.serve.api import make_app, make_server
 from fundoscope.serve.replies import Answerer
 from fundoscope.serve.settings import ServeSettings
-from fundoscope.serve.workers import Look, Looking, Worker
+from fundoscope.serve.workers import Look, Looking, WarmUp, Worker
 from fundoscope.testing.fake_assistant import FakeAssistant, fake_look
 
 
@@ -37,7 +37,7 @@ def served_here(
     token: str = "",
     look: Look = fake_look,
     worker: Callable[[int], Worker] = ThreadWorker,
-    warm_up: Callable[[], None] | None = None,
+    warm_up: WarmUp | None = None,
     ready_within_s: float = 120,
     **settings: Any,
 ) -> Iterator[str]:
