@@ -306,15 +306,22 @@ class Acts:
         """Return every act about a dialogue, in order."""
         return self._acts("WHERE record = ? AND track = ? AND language = ? ORDER BY id", which)
 
-    def by(self, who: str) -> list[Act]:
-        """Return every act of a reviewer, in order."""
-        return self._acts("WHERE who = ? ORDER BY id", (who,))
+    def by(self, who: str, after: int = 0) -> list[Act]:
+        """Return the acts of a reviewer, in order; those behind an id alone, where one is given."""
+        return self._acts("WHERE who = ? AND id > ? ORDER BY id", (who, after))
 
     def all(self) -> Iterator[tuple[Which, list[Act]]]:
         """Yield every dialogue that has acts, with them in order."""
         acts = self._streamed("ORDER BY record, track, language, id")
         for which, mine in groupby(acts, key=lambda act: act.which):
             yield which, list(mine)
+
+    def state(self) -> object:
+        """Return what changes whenever the run is built further."""
+        return self._db.execute(
+            "SELECT name, value FROM meta WHERE name IN ('pass', 'finished', 'finished_at')"
+            " ORDER BY name"
+        ).fetchall()
 
     def tally(self) -> dict[str, int]:
         """Return how many dialogues each reviewer acted on, taken back or not, by name."""

@@ -22,6 +22,7 @@ from fundoscope.records import Record
 from fundoscope.reviewed import Acts, RefusedAct, StaleAct, UnknownDialogue, Which
 from fundoscope.serve.review_acts import keep_act, now_json, refuse_reviewer, verdict_on
 from fundoscope.serve.review_agreement import agreements
+from fundoscope.serve.review_done import Decided
 from fundoscope.serve.review_guard import COOKIE, Guard, cookie_for, is_loopback, read_token
 from fundoscope.serve.review_items import (
     act_json,
@@ -79,10 +80,11 @@ def review_app(run: Path, token: str = "", seed: int = 0) -> FastAPI:
     with Acts(run):
         pass  # says so where there is none
     app = FastAPI(title="fundoscope review", docs_url=None, redoc_url=None, openapi_url=None)
-    queue = Queue(run, seed)
+    queue, decided = Queue(run, seed), Decided()
     picture = lru_cache(maxsize=PHOTOGRAPHS_KEPT)(lambda record: photograph_jpeg(run, record))
     _add_page(app, token)
-    _add_reading(app, run, queue, picture)
+    _add_queues(app, run, queue, decided)
+    _add_dialogue(app, run, picture)
     _add_adjudicating(app, run)
     _add_acting(app, run)
     for kind, status in _STATUS.items():
@@ -111,7 +113,7 @@ def _add_page(app: FastAPI, token: str) -> None:
         return answer
 
 
-def _add_reading(app: FastAPI, run: Path, queue: Queue, picture: Callable[[Record], bytes]) -> None:
+def _add_queues(app: FastAPI, run: Path, queue: Queue, decided: Decided) -> None:
     @app.get("/api/run")
     def about_run() -> dict[str, Any]:
         return {
@@ -133,7 +135,7 @@ def _add_reading(app: FastAPI, run: Path, queue: Queue, picture: Callable[[Recor
     ) -> dict[str, Any]:
         filters = Filters(track, language, dataset)
         with Acts(run) as acts:
-            done = _done(acts, who)
+            done = decided.by(acts, who)
             reviewers = acts.tally()
         return {
             "total": queue.count(mode, filters),
@@ -155,10 +157,12 @@ def _add_reading(app: FastAPI, run: Path, queue: Queue, picture: Callable[[Recor
         after: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
     ) -> dict[str, Any]:
         with Acts(run) as acts:
-            done = _done(acts, who)
+            done = decided.by(acts, who)
         found = queue.next_undone(done, mode, Filters(track, language, dataset), after)
         return {"next": _queued(found, None) if found else None}
 
+
+def _add_dialogue(app: FastAPI, run: Path, picture: Callable[[Record], bytes]) -> None:
     @app.get("/api/item")
     def one_item(id: Id, who: Reviewer) -> dict[str, Any]:
         item = item_of(run, Which.of(id))
@@ -203,15 +207,6 @@ def _add_adjudicating(app: FastAPI, run: Path) -> None:
         with Acts(run) as acts:
             refuse_reviewer(who, item.which, acts.standing(item.which))
         return item_json(item) | now_json(run, item.which, who, "adjudicate")
-
-
-def _done(acts: Acts, who: str) -> dict[Which, str]:
-    """Return what a reviewer decided about each dialogue, taken back or outdated acts apart."""
-    return {
-        which: now.reviews[who].what
-        for which in dict.fromkeys(act.which for act in acts.by(who) if act.role == "review")
-        if who in (now := acts.standing(which)).reviews
-    }
 
 
 def _queued(queued: Queued, mine: str | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from fundoscope.errors import LedgerError
 from fundoscope.ledger import FILE_NAME, Ledger, writers_lock
 from fundoscope.records import Conversation, Photograph, Record, Turn, Verdict
 from fundoscope.reviewed import Act, Acts, RefusedAct, StaleAct, Standing, Which
+from fundoscope.serve.review_done import Decided
 
 WHICH = Which("set/train/a", "alignment", "en")
 
@@ -228,6 +229,24 @@ def test_two_rejections_for_different_reasons_agree(run: Path) -> None:
         acts.add(act(run, "reject", who="Ann"))
         acts.add(act(run, "reject", who="Ben", reason="it is badly worded"))
     assert stands(run).outcome == "rejected"
+
+
+def test_what_a_reviewer_decided_is_told_as_it_stands_after_every_act(run: Path) -> None:
+    decided = Decided()
+    with Acts(run) as acts:
+        assert decided.by(acts, "Ann") == {}
+        acts.add(act(run, "accept"))
+        assert decided.by(acts, "Ann") == {WHICH: "accept"} and decided.by(acts, "Ben") == {}
+        acts.add(act(run, "reject", saw=1))
+        assert decided.by(acts, "Ann") == {WHICH: "reject"}
+        acts.add(act(run, "undo", saw=2))
+        acts.add(act(run, "undo", saw=3))
+        assert decided.by(acts, "Ann") == {}
+        acts.add(act(run, "accept", saw=4, token="again"))
+        assert decided.by(acts, "Ann") == {WHICH: "accept"}
+    keep(run, said("This is the left eye."))
+    with Acts(run) as acts:
+        assert decided.by(acts, "Ann") == {}  # of these words she has not judged
 
 
 def test_an_act_waits_for_whoever_writes_the_run_and_says_so_in_the_end(run: Path) -> None:

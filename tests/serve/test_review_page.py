@@ -425,7 +425,7 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(
     server: Server, browser: Browser
 ) -> None:
     context, _ = come(browser)
-    page = open_queue(context, server, "Jo", "rejects")
+    page = open_queue(context, server, "Jo")  # its first dialogue has a sentence that does not hold
     page.evaluate("document.activeElement.blur()")
     reached: Counter[str] = Counter()
     for _ in range(120):

@@ -1,6 +1,6 @@
 // Editing a dialogue: every pause in typing has the words read back and held against the record.
 
-import { make, replaceIn } from "./page.js";
+import { make, readable, replaceIn } from "./page.js";
 import { answerParts, closeCard } from "./sentences.js";
 import { forget, recall, Refusal, remember, tell } from "./server.js";
 
@@ -12,7 +12,6 @@ export class Editor {
     this.item = item;
     this.draftName = draftName;
     this.verdict = null;
-    this.problem = "";
     this.asked = 0;
     const draft = recall(draftName);
     this.start = turns;
@@ -117,11 +116,10 @@ export class Editor {
     });
     this.settle?.();
     this.settle = null;
-    this.problem = verdict.impossible || verdict.problem;
     this.summary.className = `live ${verdict.passes ? "supported" : "contradicted"}`;
     if (verdict.impossible) this.summary.textContent = `✗ These words cannot be exported: ${verdict.impossible}.`;
     else if (verdict.passes) this.summary.textContent = "✓ Every claim holds.";
-    else this.summary.textContent = `✗ ${verdict.turn === null ? "" : `Turn ${kept[verdict.turn]?.of + 1}: `}${verdict.problem}`;
+    else this.summary.textContent = `✗ ${verdict.turn === null ? "" : `Turn ${kept[verdict.turn]?.of + 1}: `}${readable(verdict.problem)}`;
     this.whyRow.hidden = verdict.passes || Boolean(verdict.impossible);
     this.save.disabled = Boolean(verdict.impossible);
   }

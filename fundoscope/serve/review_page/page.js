@@ -30,3 +30,6 @@ export function replaceIn(element, ...children) {
 export function plural(n, one, many) {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }
+
+// The verifier names things by their ids.
+export const readable = (text) => text.replace(/(?<=[a-z])_(?=[a-z])/g, " ");

@@ -1,7 +1,7 @@
 // The review page: which dialogue is shown, what its reviewer may do, and by which keys.
 
 import { Editor } from "./editor.js";
-import { byId, make, plural, replaceIn } from "./page.js";
+import { byId, make, plural, readable, replaceIn } from "./page.js";
 import { showPhotograph, toggleLayers, toggleZoom } from "./photograph.js";
 import { answerParts, closeCard, MARKS, showStatements, wireCard } from "./sentences.js";
 import { ask, newToken, recall, Refusal, remember, sendAct, tell, unanswered } from "./server.js";
@@ -201,7 +201,7 @@ function showHead() {
   } else {
     verdict.className = "verdict contradicted";
     const where = item.verdict && item.verdict.turn !== null ? `Turn ${item.verdict.turn + 1}: ` : "";
-    verdict.textContent = `✗ ${where}${item.verdict?.impossible || item.verdict?.problem || item.reason}`;
+    verdict.textContent = `✗ ${where}${readable(item.verdict?.impossible || item.verdict?.problem || item.reason)}`;
   }
 }
 
@@ -359,7 +359,7 @@ async function accept() {
 }
 
 function openOverride(problem, go) {
-  byId("override-problem").textContent = problem;
+  byId("override-problem").textContent = readable(problem);
   byId("override-reason").value = "";
   byId("override-form").onsubmit = (event) => {
     event.preventDefault();

@@ -1,6 +1,6 @@
 // An answer sentence by sentence, each marked by its verdict, and what each rests on.
 
-import { byId, make, replaceIn } from "./page.js";
+import { byId, make, readable, replaceIn } from "./page.js";
 import { lightBoxes } from "./photograph.js";
 
 export const MARKS = { supported: "✓", contradicted: "✗", unsupported: "?" };
@@ -69,9 +69,19 @@ function openCard(span, part) {
   const ids = part.claims.flatMap((claim) => claim.rests_on);
   const known = new Map(item.statements.map((one) => [one.id, one]));
   for (const id of ids) byId(`statement-${id}`)?.classList.add("lit");
+  showFirstLit();
   lightBoxes(ids.map((id) => known.get(id)?.box?.join()).filter(Boolean));
   card.hidden = false;
   place(card, span);
+}
+
+// Only the list is scrolled, not the page under the reader.
+function showFirstLit() {
+  const lit = document.querySelector("#statements .lit");
+  const list = byId("record");
+  if (!lit || !list.open) return;
+  const above = lit.getBoundingClientRect().top - list.getBoundingClientRect().top;
+  if (above < 0 || above > list.clientHeight - lit.offsetHeight) list.scrollTop += above - 40;
 }
 
 function place(card, span) {
@@ -93,14 +103,14 @@ function claimLines(claim) {
     "div",
     { class: `claim ${claim.judgement}` },
     make("p", {}, make("strong", {}, `${MARKS[claim.judgement]} ${claim.judgement}`), ` ${claim.says}`),
-    claim.reason ? make("p", { class: "why" }, claim.reason) : null,
+    claim.reason ? make("p", { class: "why" }, readable(claim.reason)) : null,
     ...restsOn(claim),
   );
 }
 
 function restsOn(claim) {
   if (!claim.rests_on.length) {
-    return claim.judgement === "supported" ? [] : [make("p", { class: "ground" }, "The record says nothing of it.")];
+    return claim.judgement !== "unsupported" ? [] : [make("p", { class: "ground" }, "The record says nothing of it.")];
   }
   const known = new Map(item.statements.map((one) => [one.id, one]));
   return claim.rests_on.slice(0, 6).map((id) => {
