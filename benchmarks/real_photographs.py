@@ -23,6 +23,7 @@ from fundoscope.evaluate.evaluating import baselines_for, evaluate_predictor
 from fundoscope.evaluate.item_making import Choice, Copy, items_of
 from fundoscope.evaluate.offline_predictor import OfflinePredictor
 from fundoscope.evaluate.report import flags, report_lines, warnings
+from fundoscope.evaluate.report_view import counted
 from fundoscope.evaluate.tasks import task
 from fundoscope.evaluate.training_set import COLUMNS, read_training
 from fundoscope.records import Language, Photograph
@@ -110,7 +111,7 @@ def scored(show: Show, data: Path, out: Path, jobs: int) -> Iterator[str]:
     folder = out / show.name
     beside = baselines_for(asked, offline, blind=True, grey=out / "grey.png", jobs=jobs)
     evaluation = evaluate_predictor(asked, offline, folder, baselines=beside, jobs=jobs)
-    yield f"{asked.photographs} photographs of {asked.patients} patients"
+    yield f"{counted(asked.photographs, 'photograph')} of {counted(asked.patients, 'patient')}"
     yield from report_lines(evaluation)
     for flag in flags(evaluation):
         yield f"{flag['head']} {flag['text']}"

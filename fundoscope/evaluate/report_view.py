@@ -64,8 +64,9 @@ def form_title(form: str) -> str:
     if quantity:
         name = ", ".join([quantity.en[0], *filter(None, rest.split("-"))])
     else:
-        named = {**terms.conditions(), **terms.lesions(), **terms.anatomy()}.get(form)
-        name = named.en[0] if named else form.replace("-", " ")
+        term = {**terms.conditions(), **terms.lesions(), **terms.anatomy()}.get(form)
+        found = term or terms.scales().get(form)
+        name = found.en[0] if found else form.replace("-", " ")
     return (name[:1].upper() + name[1:]).replace("_", " ")
 
 
@@ -453,7 +454,8 @@ def _plain(text: str) -> str:
     )
 
 
-_LONGEST = 500
+_LONGEST = 320
+"""Characters of an answer, before, in and behind the words that decided."""
 
 
 def _cut(text: str) -> str:
