@@ -45,19 +45,22 @@ def coded(path: Path, quality: int) -> bytes:
     return stream.getvalue()
 
 
-def told(name: str, seconds: Sequence[float]) -> None:
-    median, p95, worst = np.percentile(np.array(seconds) * 1000, [50, 95, 100])
-    print(f"{name}: median {median:.1f} ms, p95 {p95:.1f} ms, worst {worst:.1f} ms")
+def told(name: str, seconds: Sequence[tuple[float, float]]) -> None:
+    for which, column in (("", 0), (" CPU", 1)):
+        taken = np.array(seconds)[:, column] * 1000
+        median, p95, worst = np.percentile(taken, [50, 95, 100])
+        print(f"{name}: median {median:.1f}, p95 {p95:.1f}, worst {worst:.1f}{which} ms")
 
 
-def asked_of(assistant: Assistant, seen: Seen, texts: Sequence[str]) -> list[float]:
+def asked_of(assistant: Assistant, seen: Seen, texts: Sequence[str]) -> list[tuple[float, float]]:
+    """Return seconds and seconds of this thread's own, for each answer."""
     taken = []
     messages: list[Message] = []
     for text in texts:
         messages = [*messages[-6:], Message("user", text)]
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.thread_time()
         reply = assistant.reply(messages, [seen])
-        taken.append(time.perf_counter() - started)
+        taken.append((time.perf_counter() - started, time.thread_time() - cpu))
         messages.append(Message("assistant", reply.text))
     return taken
 

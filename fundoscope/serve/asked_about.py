@@ -114,6 +114,8 @@ def _in_the_light_of(found: Asked, before: Asked) -> Asked:
             return found
         if before.refusal or before.topics == (UNKNOWN,):
             return found
+        if found.side and {*spoken} & {*FACETS, *_OF_THE_TALK}:
+            return replace(found, topics=("summary",))  # what was spoken of lies in no eye
         return replace(
             before,
             terms=found.terms or before.terms,
@@ -197,6 +199,8 @@ def _read_one(text: str) -> Asked:
     return replace(common, topics=about) if about else common
 
 
+_OF_THE_TALK = ("sources", "tool", "help", "hello", "thanks")
+"""Topics that speak of the assistant, not of a photograph."""
 _SMALL = {"summary", "condition", "help", "hello", "thanks", "healthy"}
 """Topics so general that a facet or an act beside them is what was meant."""
 

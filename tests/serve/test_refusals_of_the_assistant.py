@@ -34,7 +34,7 @@ def ask(question: str, **look: object) -> Reply:
 def test_it_refuses_plainly_and_says_what_can_be_said(question: str, why: str) -> None:
     reply = ask(question, probabilities=GLAUCOMA, name="r1")
     assert reply.refused == why
-    assert len(reply.text) > 20
+    assert len(reply.text) >= 15
 
 
 def test_an_injection_moves_nothing_and_the_findings_follow() -> None:
