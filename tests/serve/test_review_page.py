@@ -442,5 +442,6 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(
     wanted = {"change", "mode", "track", "language", "help-button", "zoom", "stage", "accept",
               "edit", "reject", "next"}  # fmt: skip
     assert wanted <= set(reached)
-    assert reached["part supported"] and reached["part contradicted"] + reached["part unsupported"]
+    parts = {name.split()[1] for name in reached if name.startswith("part ")}
+    assert "supported" in parts and parts & {"contradicted", "unsupported"}
     context.close()
