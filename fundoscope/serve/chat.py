@@ -60,7 +60,7 @@ def make_page(assistant: Answerer) -> gradio.Blocks:
         with gr.Row():
             with gr.Column(scale=5, min_width=300):
                 head = part(views.head_html("en"))
-            with gr.Column(scale=1, min_width=180):
+            with gr.Column(scale=1, min_width=230):
                 language = gr.Radio(
                     list(LANGUAGES.items()), value="en", label=_both("language"), elem_id="language"
                 )
@@ -72,8 +72,7 @@ def make_page(assistant: Answerer) -> gradio.Blocks:
                 messages = part(views.messages_html((), 0, "en"), "messages.js", elem_id="messages")
                 tries = part(views.tries_html("en"), "tries.js", elem_id="tries")
                 question = gr.Textbox(
-                    label=_word("question"), placeholder=_word("placeholder"), submit_btn=True,
-                    stop_btn=True, max_length=acts.most_characters, lines=1, max_lines=5,
+                    label=_word("question"), placeholder=_word("placeholder"), submit_btn=True, max_length=acts.most_characters, lines=1, max_lines=5,
                     elem_id="question",
                 )  # fmt: skip
         measures = part(views.measurements_html(nobody, "en"), elem_id="measures")

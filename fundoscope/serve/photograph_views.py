@@ -74,18 +74,19 @@ def _layer_view(layer: Layer, words: Words) -> LayerView:
 
 
 def _svg(shape: Ring | Path, words: Words) -> Markup:
+    """Return a shape as SVG has it, whose origin is the corner of a pixel and not its centre."""
     title = Markup("<title>{}</title>").format(_name(shape.words, words)) if shape.words else ""
     colour = css_colour(shape.colour)
     if isinstance(shape, Ring):
         row, col = shape.centre
         drawn = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}" stroke="{}">{}</circle>')
-        ring = drawn.format(col, row, shape.radius_px, colour, title)
+        ring = drawn.format(col + 0.5, row + 0.5, shape.radius_px, colour, title)
         if not shape.words:
             return ring
         label = Markup('<text x="{:.1f}" y="{:.1f}" fill="{}">{}</text>')
         size = shape.words[-1].upper()  # zone_b -> B
         return ring + label.format(col, row - shape.radius_px, colour, size)
-    points = "L".join(f"{col:g} {row:g}" for row, col in shape.points)
+    points = "L".join(f"{col + 0.5:g} {row + 0.5:g}" for row, col in shape.points)
     closed = "Z" if shape.closed else ""
     return Markup('<path d="M{}{}" stroke="{}"{}>{}</path>').format(
         points, closed, colour, Markup(' class="filled" fill="{}"').format(colour)

@@ -17,6 +17,7 @@ function apply(stage) {
   s.x = Math.min(0, Math.max(box.width * (1 - s.zoom), s.x));
   s.y = Math.min(0, Math.max(box.height * (1 - s.zoom), s.y));
   stage.firstElementChild.style.transform = `translate(${s.x}px,${s.y}px) scale(${s.zoom})`;
+  stage.style.setProperty("--zoom", s.zoom);
   stage.dataset.zoom = s.zoom.toFixed(2);
 }
 
@@ -169,5 +170,6 @@ for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
   element.addEventListener(end, (event) => fingers.delete(event.pointerId));
 }
 
+window.addEventListener("resize", () => all(".stage").forEach(whole));
 document.addEventListener("fundoscope:where", (event) => showWhere(event.detail));
 watch("value", restore);
