@@ -19,7 +19,7 @@ from fundoscope.serve.spoken import Look, Spoken, looks_at
 from fundoscope.serve.urgency import say_urgent, urgent_symptoms
 
 NOT_UNDERSTOOD = "not understood"
-TALK = ("help", "hello", "thanks")
+TALK = ("help", "hello", "thanks", "privacy")
 GIVES_FINDINGS = ("injection", "diagnosis", "systemic")
 """Refusals that are followed by what the photograph gives."""
 

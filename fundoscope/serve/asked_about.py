@@ -199,7 +199,7 @@ def _read_one(text: str) -> Asked:
     return replace(common, topics=about) if about else common
 
 
-_OF_THE_TALK = ("sources", "tool", "help", "hello", "thanks")
+_OF_THE_TALK = ("sources", "tool", "help", "hello", "thanks", "privacy")
 """Topics that speak of the assistant, not of a photograph."""
 _SMALL = {"summary", "condition", "help", "hello", "thanks", "healthy"}
 """Topics so general that a facet or an act beside them is what was meant."""
@@ -234,6 +234,8 @@ def _topics(named: _Named, language: Language) -> tuple[str, ...]:
     specific = [topic for topic in general if topic not in _SMALL]
     if set(specific) & _OF_VESSELS:
         specific = [topic for topic in specific if topic not in ("vessels", "measurements")]
+    if set(specific) & _OF_VESSELS - {"zones"}:
+        specific = [topic for topic in specific if topic != "zones"]
     return tuple(specific or general[:1])
 
 

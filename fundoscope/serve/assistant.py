@@ -16,7 +16,7 @@ from fundoscope.serve.replies import Message, Reply, Seen
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
-NEVER_DRAFTED = ("help", "hello", "thanks", "tool", "sources", "urgent")
+NEVER_DRAFTED = ("help", "hello", "thanks", "privacy", "tool", "sources", "urgent")
 """Topics whose answer no language model has to word."""
 
 
