@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from fundoscope.cli import cli
 from fundoscope.errors import ConfigError, FundoscopeError
+from fundoscope.testing import FakeServer, FakeServerSettings
 
 OWN = {
     "name": "own",
@@ -175,3 +176,30 @@ def test_a_task_is_written_for_another_kit(clinic: Path) -> None:
     assert made.exit_code == 0, made.output
     assert "8 questions: " in made.stdout
     assert list((clinic / "kit").rglob("*.tsv"))
+
+
+def test_a_server_is_asked_once_and_scored(clinic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    settings = FakeServerSettings(latency_s=0.0, answer=lambda messages: "Yes.")
+    words = ("run", "own.yaml", "--root", "clinic", "-o", "served", "--no-baselines")
+    with FakeServer(settings, in_thread=True) as server:
+        asking = ("--endpoint", server.url, "--model", "m", "--price", "1,1", "--resamples", "60")
+        first = fundoscope(*words, *asking)
+        again = fundoscope(*words, *asking)
+        assert server.counts()["answered"] == PATIENTS
+    assert first.exit_code == again.exit_code == 0, first.output
+    assert "m: 0.500" in first.stdout  # all yes: one of two classes right
+
+
+def test_a_checkpoint_is_asked_and_scored_by_words_and_by_likelihood(clinic: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra `train`")
+    from fundoscope.models.tiny import write_tiny_llava
+
+    write_tiny_llava(clinic / "tiny")
+    made = fundoscope(
+        *("run", "own.yaml", "--root", "clinic", "--model", "tiny", "--device", "cpu"),
+        *("--tokens", "4", "-o", "asked", "--resamples", "60", "--no-baselines", "--json"),
+    )
+    assert made.exit_code == 0, made.output
+    (form,) = json.loads(made.stdout)["forms"]
+    assert [system["by"] for system in form["systems"]] == ["words", "probabilities"]
