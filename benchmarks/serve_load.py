@@ -38,7 +38,7 @@ from typing import Any
 
 import aiohttp
 import numpy as np
-import psutil
+from endpoint_watch import family
 from PIL import Image
 
 from fundoscope.phantoms import draw_phantom
@@ -55,6 +55,8 @@ QUESTIONS = (
 CHAT = "/v1/chat/completions"
 ABORTED = BAD = 0.05
 SEEDS_FROM = 1000
+AT_ONCE = 3
+"""Photographs that are new at one time, so that none waits past the server's time limit."""
 
 
 def photograph(seed: int) -> bytes:
@@ -89,7 +91,7 @@ class User:
 
 
 @contextmanager
-def served(folder: Path, port: int = 0) -> Iterator[tuple[str, psutil.Process]]:
+def served(folder: Path, port: int = 0) -> Iterator[tuple[str, Server]]:
     """Give address and process of a running server that can write to two empty folders only."""
     (folder / "tmp").mkdir()
     (folder / "cwd").mkdir()
@@ -104,21 +106,36 @@ def served(folder: Path, port: int = 0) -> Iterator[tuple[str, psutil.Process]]:
         assert running.stdout is not None
         address = running.stdout.readline().split()[0].rstrip("/")
         try:
-            yield address, psutil.Process(running.pid)
+            yield address, Server(running.pid)
         finally:
             running.terminate()
             running.wait(120)
 
 
-def cpu_s(server: psutil.Process) -> float:
-    """Return the CPU seconds of the server and its processes."""
-    return sum(sum(p.cpu_times()[:2]) for p in (server, *server.children(recursive=True)))
+@dataclass(frozen=True)
+class Server:
+    """A running server and its processes, as /proc tells of them."""
+
+    pid: int
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds of all of them."""
+        ticks = sum(sum(map(int, _stat(pid)[11:13])) for pid in family(self.pid))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def rss(self) -> str:
+        """Return the memory of the server alone, and together with its processes."""
+        page_mb = os.sysconf("SC_PAGE_SIZE") / 1e6
+        sizes = {pid: int(_stat(pid)[21]) * page_mb for pid in family(self.pid)}
+        return f"RSS {sizes[self.pid]:.0f} MB, with its processes {sum(sizes.values()):.0f} MB"
+
+    def open_files(self) -> int:
+        """Return how many files and sockets the server holds open."""
+        return len([*Path(f"/proc/{self.pid}/fd").iterdir()])
 
 
-def rss_mb(server: psutil.Process) -> tuple[float, float]:
-    """Return the memory of the server alone, and together with its processes."""
-    own = server.memory_info().rss / 1e6
-    return own, own + sum(p.memory_info().rss for p in server.children(recursive=True)) / 1e6
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 async def answer(http: aiohttp.ClientSession, user: User, question: str, stream: bool) -> Any:
@@ -202,7 +219,13 @@ async def looked_at(http: aiohttp.ClientSession, users: list[User], alone: int) 
         began = time.perf_counter()
         await answer(http, user, QUESTIONS[0], False)
         taken.append(time.perf_counter() - began)
-    await asyncio.gather(*(answer(http, user, QUESTIONS[0], False) for user in users[alone:]))
+    in_turn = asyncio.Semaphore(AT_ONCE)
+
+    async def later(user: User) -> None:
+        async with in_turn:
+            await answer(http, user, QUESTIONS[0], False)
+
+    await asyncio.gather(*(later(user) for user in users[alone:]))
     for user in users:  # nobody else asks: these are the answers that count
         for question in QUESTIONS:
             user.answers[question] = await answer(http, user, question, False)
@@ -231,7 +254,7 @@ async def loaded(
     http: aiohttp.ClientSession,
     users: list[User],
     requests: int,
-    server: psutil.Process,
+    server: Server,
 ) -> Counter[str]:
     """Send many requests, some broken off and some bad; return what became of them."""
     fates: Counter[str] = Counter()
@@ -260,14 +283,10 @@ async def loaded(
             except (aiohttp.ClientError, RuntimeError, OSError) as problem:
                 fates[f"LOST {type(problem).__name__}"] += 1
             if count % 1000 == 999:
-                print(f"  {count + 1:,}: RSS {_shown(rss_mb(server))}", flush=True)
+                print(f"  {count + 1:,}: {server.rss()}", flush=True)
 
     await asyncio.gather(*(use(user, number) for number, user in enumerate(users)))
     return fates
-
-
-def _shown(memory: tuple[float, float]) -> str:
-    return f"{memory[0]:.0f} MB, with its processes {memory[1]:.0f} MB"
 
 
 def _quantile(values: list[float], share: float) -> float:
@@ -282,12 +301,12 @@ async def run(options: argparse.Namespace, users: list[User], folder: Path) -> N
         async with aiohttp.ClientSession(address, connector=connector, timeout=patience) as http:
             while (await http.get("/readyz")).status != 200:
                 await asyncio.sleep(0.2)
-            print(f"ready: RSS {_shown(rss_mb(server))}; load {os.getloadavg()[0]:.1f}")
-            before = cpu_s(server)
+            print(f"ready: {server.rss()}; load {os.getloadavg()[0]:.1f}")
+            before = server.cpu_s()
             first = await looked_at(http, users, options.alone)
             print(
                 f"first s: median {statistics.median(first):.2f}, max {max(first):.2f} "
-                f"({len(first)} one by one); CPU {(cpu_s(server) - before) / len(users):.2f} s a "
+                f"({len(first)} one by one); CPU {(server.cpu_s() - before) / len(users):.2f} s a "
                 f"photograph, its {len(QUESTIONS)} answers included; load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
@@ -296,27 +315,28 @@ async def run(options: argparse.Namespace, users: list[User], folder: Path) -> N
             print(
                 f"records: {texts} different ones of {len(users)}, {numbers} by their words alone"
             )
-            before, began = cpu_s(server), time.perf_counter()
+            before, began = server.cpu_s(), time.perf_counter()
             follow = await followed(http, users, options.each)
             wall = time.perf_counter() - began
             print(
                 f"follow ms: median {statistics.median(follow):.0f}, "
                 f"p95 {_quantile(follow, 0.95):.0f}, max {max(follow):.0f}; "
                 f"{len(follow) / wall:.0f} a second; CPU "
-                f"{1000 * (cpu_s(server) - before) / len(follow):.1f} ms an answer; "
+                f"{1000 * (server.cpu_s() - before) / len(follow):.1f} ms an answer; "
                 f"load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
-            began, files = time.perf_counter(), server.num_fds()
-            print(f"before the load: RSS {_shown(rss_mb(server))}, {files} open files")
+            began, files = time.perf_counter(), server.open_files()
+            print(f"before the load: {server.rss()}, {files} open files")
             fates = await loaded(address, http, users, options.requests, server)
             print(f"{options.requests:,} requests in {time.perf_counter() - began:.0f} s:", end=" ")
             print(", ".join(f"{count:,} {fate}" for fate, count in fates.most_common()))
         await asyncio.sleep(2)
-        print(f"after the load: RSS {_shown(rss_mb(server))}, {server.num_fds()} open files")
-        processes = server.children(recursive=True)
+        print(f"after the load: {server.rss()}, {server.open_files()} open files")
+        processes = family(server.pid)
     left = [str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()]
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    await asyncio.sleep(2)
+    alive = [pid for pid in processes if Path(f"/proc/{pid}").exists()]
     print(f"left behind: {len(left)} files {left}, {len(alive)} processes")
 
 
