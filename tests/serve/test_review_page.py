@@ -278,6 +278,27 @@ def test_two_windows_at_once_lose_nothing(run: Path, server: Server, browser: Br
     context.close()
 
 
+def test_an_act_that_was_never_answered_is_sent_when_the_page_is_opened_again(
+    run: Path, server: Server, browser: Browser
+) -> None:
+    context, _ = come(browser)
+    page = open_queue(context, server, "Kit")
+    page.keyboard.press("j")
+    expect(page.locator("#about")).to_contain_text("2 of 20")
+    page.wait_for_selector("body[aria-busy=false]")
+    server.end(signal.SIGKILL)
+    page.keyboard.press("a")
+    expect(page.locator("#status")).to_contain_text("nothing is lost")
+    page.close()
+    server.start()
+    with Acts(run) as acts:
+        assert acts.by("Kit") == []
+    wait_done(open_queue(context, server, "Kit"), 1)
+    with Acts(run) as acts:
+        assert [act.what for act in acts.by("Kit")] == ["accept"]
+    context.close()
+
+
 def test_words_that_were_not_sent_outlive_a_reload_and_undo_goes_back(
     run: Path, server: Server, browser: Browser
 ) -> None:

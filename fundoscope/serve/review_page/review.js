@@ -95,7 +95,7 @@ async function enter() {
   byId("who").textContent = here.who;
   fillFilters();
   showReasons();
-  for (const act of unanswered(here.who)) await send(act, null);
+  for (const act of unanswered(here.who, here.run.run)) await send(act, null);
   await loadQueue();
 }
 
@@ -297,7 +297,7 @@ function newAct(what, more = {}) {
 async function send(said, item) {
   byId("notice").textContent = "";
   try {
-    const answer = await sendAct(said, () => status("The server does not answer. Trying again; nothing is lost."));
+    const answer = await sendAct(said, here.run.run, () => status("The server does not answer. Trying again; nothing is lost."));
     status(`${told(said)} ${said.id}`);
     if (item) Object.assign(item, answer.now);
     return true;

@@ -41,8 +41,8 @@ const RETRY_MS = 1500;
 
 // An act is written down before it is sent, so that neither a server that is killed nor a window
 // that is closed loses it; its token makes a second copy of it harmless.
-export async function sendAct(act, onWait) {
-  remember(PENDING + act.token, act);
+export async function sendAct(act, run, onWait) {
+  remember(PENDING + act.token, { run, act });
   for (;;) {
     try {
       const said = await tell("/api/act", act);
@@ -59,8 +59,10 @@ export async function sendAct(act, onWait) {
   }
 }
 
-export function unanswered(who) {
-  return kept(PENDING).filter((act) => act.as === who);
+export function unanswered(who, run) {
+  return kept(PENDING)
+    .filter((one) => one.run === run && one.act.as === who)
+    .map((one) => one.act);
 }
 
 export function remember(name, value) {
