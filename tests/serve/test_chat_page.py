@@ -299,9 +299,25 @@ def test_no_way_is_open_to_put_a_file_on_the_server(address, gradio_files):
         put = client.post("/gradio_api/upload", files={"files": ("x.jpg", b"photo")})
         assert put.status_code == 404
         assert client.get("/gradio_api/file=/etc/passwd").status_code == 404
-        large = {"content-length": str(MOST_BYTES + 1)}
-        assert client.post("/gradio_api/queue/join", headers=large).status_code == 413
+    with socket.create_connection(("127.0.0.1", urlsplit(address).port), timeout=60) as line:
+        head = (
+            f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: x\r\nContent-Length: {MOST_BYTES + 1}"
+        )
+        line.sendall(f"{head}\r\n\r\n".encode())
+        assert line.recv(64).startswith(b"HTTP/1.1 413")
     assert [*gradio_files.rglob("*")] == []
+
+
+def test_the_page_and_the_api_stand_side_by_side():
+    testclient = pytest.importorskip("fastapi.testclient")
+    from fundoscope.serve.api import make_app, mount_chat_page
+
+    app = make_app(PhantomAssistant())
+    assert mount_chat_page(app, PhantomAssistant())
+    client = testclient.TestClient(app, base_url="http://127.0.0.1")
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/v1/models").json()["object"] == "list"
+    assert "<gradio-app" in client.get("/").text
 
 
 def test_the_page_is_not_shown_to_others_without_a_token():
