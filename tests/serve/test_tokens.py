@@ -10,7 +10,10 @@ import openai
 import pytest
 
 from fundoscope.errors import ConfigError
+from fundoscope.serve.api import serve
+from fundoscope.serve.settings import ServeSettings
 from fundoscope.serve.tokens import is_loopback, token_for
+from fundoscope.testing.fake_assistant import FakeAssistant
 from fundoscope.testing.served_here import served_here
 
 # nothing is encrypted here, and to load certificates takes longer than to ask
@@ -48,6 +51,14 @@ def test_on_loopback_no_token_is_needed() -> None:
 def test_elsewhere_the_server_refuses_to_start_without_a_token(host: str) -> None:
     with pytest.raises(ConfigError, match="needs a token"):
         token_for(host, None, {})
+
+
+def test_the_refusal_comes_before_anything_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FUNDOSCOPE_TOKEN", raising=False)
+    told: list[str] = []
+    with pytest.raises(ConfigError, match="needs a token"):
+        serve(FakeAssistant(), ServeSettings(host="0.0.0.0", port=0), told=told.append)
+    assert told == []
 
 
 def test_a_token_comes_from_the_variable_or_from_a_file(tmp_path: Path) -> None:
