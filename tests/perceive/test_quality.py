@@ -11,7 +11,7 @@ pytest.importorskip("onnxruntime")
 
 from fundoscope.perceive.disc import find_places, outline_disc
 from fundoscope.perceive.field import find_field
-from fundoscope.perceive.perceiving import kind_of
+from fundoscope.perceive.perceiving import SURELY_NO_FUNDUS, kind_of, perceive_view
 from fundoscope.perceive.quality import (
     Quality,
     _grade,
@@ -104,6 +104,25 @@ def test_what_is_no_fundus_photograph_is_stopped(name) -> None:
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     assert judged(pixels).kind == "not_a_fundus_photograph"
+
+
+@pytest.mark.parametrize("name", ["chelsea", "coffee", "text"])
+def test_what_the_gate_doubts_needs_a_disc_and_a_fovea(name) -> None:
+    pixels = getattr(skimage.data, name)()
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    view = View(pixels)
+    doubt = judge_quality(view.pixels, view.field).kind_probabilities["not_a_fundus_photograph"]
+    assert doubt < SURELY_NO_FUNDUS
+    assert perceive_view(name, view).refused == "this is not a fundus photograph"
+
+
+@pytest.mark.parametrize("name", ["01_h.jpg", "01_dr.jpg"])
+def test_a_wide_frame_that_the_gate_doubts_is_measured(name, real_data) -> None:
+    view = View(read_pixels(real_data / "HRF" / "images" / name))
+    assert judge_quality(view.pixels, view.field).kind == "not_a_fundus_photograph"
+    found = perceive_view(name, view)
+    assert (found.kind, found.refused) == ("macula_centred", "")
 
 
 def test_the_grades_agree_with_an_eye_on_cameras_never_learned_from(real_data) -> None:
