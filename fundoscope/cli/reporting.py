@@ -69,7 +69,7 @@ def report(
     out.print(f"{output}: {len(seen)} photograph{'s' if len(seen) != 1 else ''}")
 
 
-def _for_each(photographs: list[Path], given: list[str], option: str) -> list[str]:
+def _for_each(photographs: list[Path], given: list[str] | None, option: str) -> list[str]:
     """Return one word a photograph; none at all where the option was not used."""
     if given and len(given) != len(photographs):
         raise ConfigError(

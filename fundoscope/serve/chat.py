@@ -72,9 +72,14 @@ def make_page(assistant: Answerer) -> gradio.Blocks:
                 messages = part(views.messages_html((), 0, "en"), "messages.js", elem_id="messages")
                 tries = part(views.tries_html("en"), "tries.js", elem_id="tries")
                 question = gr.Textbox(
-                    label=_word("question"), placeholder=_word("placeholder"), submit_btn=True, max_length=acts.most_characters, lines=1, max_lines=5,
+                    label=_word("question"),
+                    placeholder=_word("placeholder"),
+                    submit_btn=True,
+                    max_length=acts.most_characters,
+                    lines=1,
+                    max_lines=5,
                     elem_id="question",
-                )  # fmt: skip
+                )
         measures = part(views.measurements_html(nobody, "en"), elem_id="measures")
         reports = part(views.reports_html(nobody, "en"), "reports.js", elem_id="reports")
         saver = part("", "saver.js", elem_id="saver")

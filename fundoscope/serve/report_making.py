@@ -38,8 +38,9 @@ ANSWERS: dict[str, Answer] = {
 NOT_REPORTED = ("normal_fundus", "abnormality")
 """What the network was taught, and no report says: an eye is not normal for want of a suspicion."""
 NETWORKS = ("quality", "vessels", "places", "disc_cup", "lesions", "conditions")
-LINKS = ("urgency", "referral", "follow_up", "definition", "sign", "examination")
-"""Which facts of a condition are shown, the most pressing first."""
+LINKS = ("urgency", "referral", "definition", "sign", "examination", "finding_on_test")
+"""Which facts of a condition are shown, the most pressing first. How soon to look again hangs on a
+grade, which no network gives."""
 MOST_OF_A_LINK = 2
 MOST_FACTS = 8
 """Of one condition."""

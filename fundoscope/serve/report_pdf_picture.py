@@ -88,14 +88,16 @@ class Picture(Flowable):
         return path
 
     def _draw_key(self) -> None:
-        x = self.size[0] + GAP_PT
-        for name, colour in self.key:
+        """Draw what the colours mean, below the right picture, or wherever there is room."""
+        rooms = [17 + self.canv.stringWidth(name, self.font, 7) for name, _ in self.key]
+        x = max(0.0, min(self.size[0] + GAP_PT, self.width - sum(rooms)))
+        for (name, colour), room in zip(self.key, rooms, strict=True):
             self.canv.setFillColor(colour)
             self.canv.rect(x, 4, 6, 6, stroke=0, fill=1)
             self.canv.setFillColor("#515e5a")
             self.canv.setFont(self.font, 7)
             self.canv.drawString(x + 9, 4.5, name)
-            x += 17 + self.canv.stringWidth(name, self.font, 7)
+            x += room
 
 
 def _as_jpeg(photograph: Image.Image) -> bytes:
