@@ -216,4 +216,4 @@ _KINDS: Mapping[str, Any] = {
 def _frozen(value: Any) -> Any:
     if isinstance(value, Mapping):
         return tuple(value.items())
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value

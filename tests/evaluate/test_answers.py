@@ -477,3 +477,8 @@ def test_yes_and_no_of_the_corpus_are_read_right_or_not_at_all(language: str) ->
             if found not in ("abstained", "contradictory") and found != row["truth"]:
                 wrong.append((row["id"], row["answer"], found))
     assert wrong == []
+
+
+def test_options_of_a_yaml_file_are_read_like_any_other() -> None:
+    space = space_from({"kind": "options", "options": [["A", "Glaucoma"], ["B", "Cataract"]]})
+    assert read_answer("B", space).label == "B"
