@@ -5,6 +5,7 @@ Run in that process: the photograph's bytes come in, and leave with it.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -81,12 +82,16 @@ def look_at(raw: bytes) -> Looked:
     PhotographError
         If it is broken, too large, too small or no image.
     """
-    _check_sides(raw)
-    seen = _looker().look(raw)
-    layers: tuple[tuple[str, bytes], ...] = ()
-    if not seen.masks.refused:
-        layers = tuple((name, _png(codes)) for name, codes in coded_masks(seen.perceived).items())
-    return Looked(without_pixels(seen), layers)
+    try:
+        _check_sides(raw)
+        seen = _looker().look(raw)
+        layers: tuple[tuple[str, bytes], ...] = ()
+        if not seen.masks.refused:
+            codes = coded_masks(seen.perceived).items()
+            layers = tuple((name, _png(values)) for name, values in codes)
+        return Looked(without_pixels(seen), layers)
+    finally:
+        gc.collect()  # an error holds its frames and their pixels in a cycle, tens of megabytes
 
 
 @cache
@@ -105,6 +110,7 @@ def warm_up() -> None:
     stream = BytesIO()
     Image.fromarray(draw_phantom(1, size_px=320).photograph).save(stream, "PNG")
     look_at(stream.getvalue())
+    gc.freeze()  # what is loaded stays: to collect what comes after then takes no time
 
 
 def _check_sides(raw: bytes) -> None:
