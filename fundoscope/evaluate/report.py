@@ -19,6 +19,8 @@ from fundoscope.evaluate.evaluation import Evaluation, left_out, split_said
 from fundoscope.evaluate.scoring import by_form
 from fundoscope.export.card import markdown_text, number, share
 
+GIVEN_AWAY = 0.9
+"""AUROC of the shortcut probe from which a label is flagged whatever a model scores."""
 _COLUMNS = 6
 """Scores that stand in a paper's table of one question."""
 
@@ -113,7 +115,35 @@ def flags(evaluation: Evaluation) -> list[dict[str, str]]:
         for flag in evaluation.flags
         if flag.flagged
     ]
+    found += [
+        {"head": f"{view.form_title(form)}: shortcut.", "text": told}
+        for form, told in _given_away(evaluation)
+    ]
     return found
+
+
+def _given_away(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    """Yield what the file alone tells, where no model's score can weigh it up."""
+    for told in evaluation.guessable:
+        compared = any(
+            flag.form == told.form and flag.term in ("", told.label) for flag in evaluation.flags
+        )
+        if told.auroc >= GIVEN_AWAY:
+            yield (
+                told.form,
+                (
+                    f"{told.words()} The file gives this label away: no score on it shows that a "
+                    "retina was looked at."
+                ),
+            )
+        elif told.low > 0.5 and not compared:
+            yield (
+                told.form,
+                (
+                    f"{told.words()} The model decides too seldom to be held against it: its "
+                    "score does not show that it looks at the retina."
+                ),
+            )
 
 
 def warnings(evaluation: Evaluation) -> list[str]:

@@ -16,7 +16,7 @@ from fundoscope.evaluate.answer_spaces import FoundTerms, YesNo
 from fundoscope.evaluate.audit import Audit, Shared
 from fundoscope.evaluate.comparing import compare_runs
 from fundoscope.evaluate.comparison_report import write_comparison
-from fundoscope.evaluate.evaluating import evaluate_predictor
+from fundoscope.evaluate.evaluating import baselines_for, evaluate_predictor
 from fundoscope.evaluate.evaluation import Evaluation, left_out
 from fundoscope.evaluate.item_making import Asked
 from fundoscope.evaluate.items import Item, Prediction
@@ -257,6 +257,58 @@ def test_markdown_has_a_row_for_each_system_with_n_and_interval(tmp_path: Path) 
     assert re.search(r"\| 8 \| 0\.\d{3} \(0\.\d{3} to \d\.\d{3}\)", table[0])
     cells = {line.count("|") for line in table}
     assert len(cells) == 1
+
+
+def bordered(folder: Path, n: int = 40) -> Asked:
+    """Return questions about noise that say nothing of glaucoma, but for a border of those with."""
+    asked = asked_of(folder, 8)
+    items = []
+    for number in range(n):
+        noise = np.random.default_rng(number).integers(60, 200, (64, 64, 3), np.uint8)
+        if number % 2:
+            noise = cv2.copyMakeBorder(noise, 20, 20, 20, 20, cv2.BORDER_CONSTANT)
+        file = folder / f"b{number}.png"
+        cv2.imwrite(str(file), noise)
+        first = asked.items[number % 2]
+        key = f"table/all/{number}"
+        items.append(
+            replace(
+                first,
+                id=f"{key}/glaucoma/en/0",
+                asked=f"{key}/glaucoma",
+                key=key,
+                patient=str(number),
+                photographs=(file,),
+            )
+        )
+    return replace(asked, items=tuple(items))
+
+
+@pytest.mark.parametrize("said", [("I cannot tell.",), ("No.", "Yes.")])
+def test_a_border_that_gives_the_label_away_is_flagged_whatever_the_model_says(
+    tmp_path: Path, said: tuple[str, ...]
+) -> None:
+    asked = bordered(tmp_path / "photographs")
+    predictor = Says("model", said)
+    html = page(
+        tmp_path, asked=asked, predictor=predictor, baselines=baselines_for(asked, predictor)
+    )
+    assert "The file gives this label away" in html
+    assert "What the file alone tells" in html
+
+
+def test_files_that_tell_nothing_are_not_flagged(tmp_path: Path) -> None:
+    asked = bordered(tmp_path / "photographs")
+    truths = np.random.default_rng(1).permutation(len(asked.items))
+    items = tuple(
+        replace(item, truth="yes" if draw % 2 else "no")
+        for item, draw in zip(asked.items, truths, strict=True)
+    )
+    asked, predictor = replace(asked, items=items), Says("model", ("No.",))
+    html = page(
+        tmp_path, asked=asked, predictor=predictor, baselines=baselines_for(asked, predictor)
+    )
+    assert 'class="flag"' not in html
 
 
 # comparisons
