@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,22 +18,18 @@ from fundoscope.errors import PhotographError
 from fundoscope.measure.disc import eye_side, outline
 from fundoscope.measure.mask_folders import MaskSet
 from fundoscope.measure.perceived import masks_of, stated_scale
+from fundoscope.measure.perceived_parts import boxed_lesions, boxed_places
 from fundoscope.measure.perceived_records import QUALITY_SCALE
 from fundoscope.measure.survey import survey
 from fundoscope.perceive.conditions import Answer
 from fundoscope.perceive.perceiving import Kind, Perceived, perceive_photograph
 from fundoscope.perceive.quality import GRADES
 from fundoscope.perceive.runtime import model
-from fundoscope.read.masks import lesion_boxes, mask_box
 from fundoscope.records import (
-    Box,
     Eye,
     Grade,
-    Lesion,
-    LesionTotal,
     Photograph,
     Record,
-    Structure,
 )
 
 FORMAT = 1
@@ -149,7 +145,7 @@ def _eye(found: Perceived, masks: MaskSet) -> tuple[Eye | None, Side | None]:
 
 def _record(found: Perceived, masks: MaskSet, eye: Eye | None) -> Record:
     height, width = found.view.shape
-    lesions, totals = _lesions(masks)
+    lesions, totals = boxed_lesions(masks, MOST_BOXES, zeros=True)
     grade = Grade(QUALITY_SCALE, GRADES.index(found.quality.grade), model("quality").version)
     return Record(
         photograph=Photograph("seen", "all", "photograph", eye=eye, width_px=width,
@@ -157,41 +153,6 @@ def _record(found: Perceived, masks: MaskSet, eye: Eye | None) -> Record:
         grades=(grade,),
         lesions=lesions,
         lesion_totals=totals,
-        structures=tuple(_structures(masks, (height, width))),
+        structures=tuple(boxed_places(masks, (height, width))),
         measurements=survey(masks),
     )  # fmt: skip
-
-
-def _lesions(masks: MaskSet) -> tuple[tuple[Lesion, ...], tuple[LesionTotal, ...]]:
-    boxed: list[Lesion] = []
-    totals = []
-    for kind, mask in masks.lesions.items():
-        boxes, total = lesion_boxes(mask, kind, model("lesions").version, MOST_BOXES)
-        boxed += boxes
-        totals.append(total)
-    return tuple(boxed), tuple(totals)
-
-
-def _structures(masks: MaskSet, shape: tuple[int, int]) -> Iterator[Structure]:
-    """Yield the disc's box, and the fovea's: one disc diameter across, about its size."""
-    disc = mask_box(masks.disc) if masks.disc is not None else None
-    if disc is None:
-        return
-    yield Structure("optic_disc", disc, model("disc_cup").version)
-    if masks.fovea is not None:
-        yield Structure("fovea", _round(masks.fovea, disc, shape), model("places").version)
-
-
-def _round(point: tuple[float, float], disc: Box, shape: tuple[int, int]) -> Box:
-    """Return a box as high as the disc round a point (row, col), within the photograph."""
-    height, width = shape
-    half_px = (disc[3] - disc[1]) * height / 2
-    row, col = point
-    edges = (
-        max(col - half_px, 0) / width,
-        max(row - half_px, 0) / height,
-        min(col + half_px, width) / width,
-        min(row + half_px, height) / height,
-    )
-    x_min, y_min, x_max, y_max = (round(edge, 4) for edge in edges)
-    return x_min, y_min, x_max, y_max

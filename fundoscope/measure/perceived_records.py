@@ -7,11 +7,12 @@ from pathlib import Path
 
 from fundoscope.errors import LabelError
 from fundoscope.measure.mask_folders import PHOTOGRAPHS_TABLE, MaskSet, read_mask_folder
+from fundoscope.measure.perceived_parts import boxed_lesions
 from fundoscope.measure.survey import survey
 from fundoscope.perceive.quality import GRADES
 from fundoscope.perceive.runtime import model
 from fundoscope.read.label_files import Row, read_rows
-from fundoscope.read.masks import lesion_boxes, mask_box
+from fundoscope.read.masks import mask_box
 from fundoscope.read.originals import photographs_of
 from fundoscope.read.photographs import left_unmatched
 from fundoscope.read.sources import SourceRequest, sources
@@ -20,8 +21,6 @@ from fundoscope.records import (
     Finding,
     Grade,
     LeftOut,
-    Lesion,
-    LesionTotal,
     Photograph,
     Record,
     Structure,
@@ -86,7 +85,7 @@ def _rows(folder: Path) -> dict[str, Row]:
 
 
 def _record(dataset: str, file: str, masks: MaskSet, row: Row, max_boxes: int) -> Record:
-    lesions, totals = _lesions(masks, max_boxes)
+    lesions, totals = boxed_lesions(masks, max_boxes)
     box = mask_box(masks.disc) if masks.disc is not None else None
     return Record(
         photograph=Photograph(dataset, "all", masks.name, file, eye=_eye(row)),
@@ -123,14 +122,3 @@ def _suspected(row: Row) -> Iterator[Finding]:
             continue  # a network that sees nothing does not make an eye normal
         if row.number(f"p_{term}", 0, 1) >= bounds["present"]:
             yield Finding(term, "suspected", network.version)
-
-
-def _lesions(masks: MaskSet, max_boxes: int) -> tuple[tuple[Lesion, ...], tuple[LesionTotal, ...]]:
-    boxed: list[Lesion] = []
-    totals = []
-    for kind, mask in masks.lesions.items():
-        boxes, total = lesion_boxes(mask, kind, model("lesions").version, max_boxes)
-        if total.count:
-            boxed += boxes
-            totals.append(total)
-    return tuple(boxed), tuple(totals)

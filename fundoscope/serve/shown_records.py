@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fundoscope.measure.mask_folders import MaskSet
+from fundoscope.measure.perceived_parts import boxed_lesions, boxed_places
 from fundoscope.measure.perceived_records import QUALITY_SCALE
 from fundoscope.perceive.perceiving import Perceived
 from fundoscope.perceive.quality import GRADES
 from fundoscope.perceive.runtime import model
-from fundoscope.read.masks import lesion_boxes, mask_box
 from fundoscope.records import (
-    Box,
     Finding,
     Grade,
-    Lesion,
-    LesionTotal,
     Measured,
     Photograph,
     Record,
-    Structure,
     Unmeasured,
 )
 
@@ -43,7 +39,7 @@ def record_of(
     boxed by one disc diameter, about its anatomical size, around the point that was found.
     """
     height, width = found.view.shape
-    lesions, totals = _lesions(masks)
+    lesions, totals = boxed_lesions(masks, MOST_BOXES)
     fundus = found.kind != "not_a_fundus_photograph"
     return Record(
         photograph=Photograph(
@@ -59,7 +55,7 @@ def record_of(
         findings=tuple(_suspected(found)),
         lesions=lesions,
         lesion_totals=totals,
-        structures=tuple(_structures(masks, (height, width))),
+        structures=tuple(boxed_places(masks, (height, width))),
         measurements=tuple(measurements),
     )
 
@@ -72,38 +68,3 @@ def _suspected(found: Perceived) -> Iterator[Finding]:
     for term, answer in found.conditions.answers.items() if found.conditions else ():
         if answer == "present" and term != "normal_fundus":
             yield Finding(term, "suspected", model("conditions").version)
-
-
-def _lesions(masks: MaskSet) -> tuple[tuple[Lesion, ...], tuple[LesionTotal, ...]]:
-    boxed: list[Lesion] = []
-    totals = []
-    for kind, mask in masks.lesions.items():
-        boxes, total = lesion_boxes(mask, kind, model("lesions").version, MOST_BOXES)
-        if total.count:  # a network that finds none is no reader who looked for it
-            boxed += boxes
-            totals.append(total)
-    return tuple(boxed), tuple(totals)
-
-
-def _structures(masks: MaskSet, shape: tuple[int, int]) -> Iterator[Structure]:
-    disc = mask_box(masks.disc) if masks.disc is not None else None
-    if disc is None:
-        return
-    yield Structure("optic_disc", disc, model("disc_cup").version)
-    if masks.fovea is not None:
-        yield Structure("fovea", _around(masks.fovea, disc, shape), model("places").version)
-
-
-def _around(point: tuple[float, float], disc: Box, shape: tuple[int, int]) -> Box:
-    """Return a box as high as the disc around a point (row, col), within the photograph."""
-    height, width = shape
-    half_px = (disc[3] - disc[1]) * height / 2
-    row, col = point
-    top, bottom = max(row - half_px, 0), min(row + half_px, height)
-    left, right = max(col - half_px, 0), min(col + half_px, width)
-    return (
-        round(left / width, 4),
-        round(top / height, 4),
-        round(right / width, 4),
-        round(bottom / height, 4),
-    )

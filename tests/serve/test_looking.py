@@ -10,11 +10,11 @@ from PIL import Image
 
 from fundoscope import phantoms
 from fundoscope.errors import PhotographError
+from fundoscope.measure.perceived_parts import _around
 from fundoscope.records import Measured, record_to_json
 from fundoscope.serve import looking
 from fundoscope.serve.looking import Looker
 from fundoscope.serve.repeats_known import LIMIT, known
-from fundoscope.serve.shown_records import _around
 from fundoscope.testing.made_up_looks import made_up_look
 
 
