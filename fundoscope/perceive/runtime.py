@@ -24,11 +24,16 @@ OWN_WEIGHTS = "FUNDOSCOPE_WEIGHTS"
 """Environment variable: a folder of networks of one's own, NAME.onnx and NAME.json each, as
 `fundoscope train segmenter --weights` writes them; what it lacks is taken from what ships."""
 
+NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""Without it ONNX Runtime 1.32 leaves a file in the temporary folder and asks for the address of
+its maker's server; seen with strace. It reads the variable when it is loaded."""
+
 
 class Model:
     """A network with what is known of it: data, licence, scores, how its input is made."""
 
     def __init__(self, name: str) -> None:
+        os.environ[NO_TELEMETRY] = "1"
         import onnxruntime
 
         folder = _folder_of(name)

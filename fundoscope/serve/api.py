@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
-import os
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -249,7 +248,6 @@ def serve(
     """
     from fundoscope.serve.api_pages import root_route
 
-    os.environ[looked.NO_TELEMETRY] = "1"
     token = token_for(settings.host, token_file)
     app = make_app(assistant, settings, token=token)
     if not (chat_page and mount_chat_page(app, assistant)):

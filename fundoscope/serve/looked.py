@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import signal
 import warnings
 from dataclasses import dataclass, replace
@@ -36,9 +35,6 @@ LEAST_SIDE_PX = 64
 """Nothing of a retina can be told in less."""
 MOST_TIMES_LONGER = 8
 """Of the longer side to the shorter; no camera of the eye goes beyond 3."""
-NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
-"""Without it ONNX Runtime 1.32 leaves a file in the temporary folder and asks for the address of
-mobile.events.data.microsoft.com; seen with strace."""
 _NO_PIXELS = View(np.zeros((1, 1, 3), np.uint8))
 
 
@@ -64,7 +60,6 @@ def begin(photograph_px: int) -> None:
     The parent finishes what runs before it stops; a signal to the whole group must not cut in.
     """
     end_with_parent()
-    os.environ[NO_TELEMETRY] = "1"
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, signal.SIG_IGN)
     warnings.simplefilter("ignore")

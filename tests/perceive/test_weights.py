@@ -1,5 +1,8 @@
 """The shipped networks: small, whole, and each with a manifest that says what it is."""
 
+import os
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -72,3 +75,12 @@ def test_networks_of_ones_own_are_taken_first(tmp_path: Path, monkeypatch) -> No
     monkeypatch.setenv(OWN_WEIGHTS, str(tmp_path))
     assert Model("quality").version.startswith("fundoscope quality own")
     assert not Model("places").version.startswith("fundoscope places own")
+
+
+def test_loading_a_network_leaves_no_file_and_asks_no_server(tmp_path: Path) -> None:
+    """ONNX Runtime's own counting of users leaves a file where it is on."""
+    code = "from fundoscope.perceive.runtime import model; model('quality')"
+    told = {**os.environ, "TMPDIR": str(tmp_path)}
+    told.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], env=told, check=True)
+    assert list(tmp_path.iterdir()) == []
