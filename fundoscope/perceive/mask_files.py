@@ -100,7 +100,8 @@ def coded_masks(found: Perceived) -> dict[str, npt.NDArray[np.uint8]]:
         return {}
     codes = {"field_of_view": found.view.inside.astype(np.uint8) * 255}
     codes["vessels"] = found.vessels.vessels.astype(np.uint8) * 255
-    codes["artery_vein"] = found.vessels.arteries.astype(np.uint8) + 2 * found.vessels.veins
+    arteries, veins = found.vessels.arteries, found.vessels.veins
+    codes["artery_vein"] = arteries.astype(np.uint8) + 2 * veins.astype(np.uint8)
     disc = found.disc_cup
     codes["disc_cup"] = (
         np.zeros(found.view.shape, np.uint8)
