@@ -123,11 +123,17 @@ def flags(evaluation: Evaluation) -> list[dict[str, str]]:
 
 
 def _given_away(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    """Yield what the file alone tells, where no model's score can weigh it up."""
+    """Yield what the file alone tells of all photographs, where the model is not shown to lead.
+
+    The flags of `shortcut_flag` compare what both answered; a model that stays silent on most
+    photographs must not escape by that.
+    """
     for told in evaluation.guessable:
-        compared = any(
-            flag.form == told.form and flag.term in ("", told.label) for flag in evaluation.flags
-        )
+        held = [
+            flag
+            for flag in evaluation.flags
+            if flag.form == told.form and flag.term in ("", told.label)
+        ]
         if told.auroc >= GIVEN_AWAY:
             yield (
                 told.form,
@@ -136,12 +142,12 @@ def _given_away(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
                     "retina was looked at."
                 ),
             )
-        elif told.low > 0.5 and not compared:
+        elif told.low > 0.5 and not any(one.flagged or one.lead[1] > one.near for one in held):
             yield (
                 told.form,
                 (
-                    f"{told.words()} The model decides too seldom to be held against it: its "
-                    "score does not show that it looks at the retina."
+                    f"{told.words()} The model is not shown to know more: its score does not show "
+                    "that it looks at the retina."
                 ),
             )
 
