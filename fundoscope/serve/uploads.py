@@ -5,7 +5,6 @@ A file's name and its declared kind are not looked at: what it is, its bytes tel
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -74,11 +73,13 @@ def from_data_url(url: str, settings: ServeSettings, param: str) -> bytes:
 
 def from_base64(text: str, settings: ServeSettings, param: str) -> bytes:
     """Return the bytes that base64 stands for; errors as `from_data_url`."""
+    import pybase64  # ten times as fast as binascii, which took a third of an answer
+
     if len(text) > settings.photograph_bytes * 4 // 3 + 4:
         raise _too_large(settings, param)
     try:
-        raw = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
-    except (ValueError, UnicodeEncodeError):
+        raw = pybase64.b64decode(text, validate=True)
+    except ValueError:
         raise wrong("the base64 is broken", "bad_base64", param=param) from None
     return photograph(raw, settings, param)
 
