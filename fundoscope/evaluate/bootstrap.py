@@ -101,8 +101,8 @@ class Resamples:
     def patients_of(self, chosen: npt.ArrayLike) -> int:
         """Return how many patients the chosen answers have; of (N, T), any of the T."""
         these = np.asarray(chosen, bool)
-        these = these.any(axis=1) if these.ndim > 1 else these
-        return len(np.unique(self.patient_of[these]))
+        whom = np.any(these, axis=1) if these.ndim > 1 else these
+        return len(np.unique(self.patient_of[whom]))
 
     def by_patient(self, values: npt.NDArray[np.generic]) -> Floats:
         """Return the sums of each patient, shape (P, K), of values of shape (N, K).

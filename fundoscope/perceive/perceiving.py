@@ -108,7 +108,8 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
 
 
 def _no_fundus(name: str, view: View, quality: Quality) -> Perceived:
-    return Perceived(name, view, quality, quality.kind, refused=_why_not(quality, quality.kind))
+    kind: Kind = "not_a_fundus_photograph"
+    return Perceived(name, view, quality, kind, refused=_why_not(quality, kind))
 
 
 def kind_of(view: View, quality: Quality, places: Places, disc_cup: DiscCup | None) -> Kind:

@@ -98,7 +98,7 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     ClientGone
     """
     doing = asyncio.ensure_future(work)
-    watched = {doing}
+    watched: set[asyncio.Future[Any]] = {doing}
     try:
         # most answers are there before a client could go
         if not (await asyncio.wait(watched, timeout=_PATIENCE_S))[0]:
