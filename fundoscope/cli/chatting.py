@@ -77,8 +77,6 @@ def chat(
     folder = Path(model) if model and not endpoint else None
     if unchecked and folder is None:
         raise ConfigError("--unchecked needs a model's folder", mend="give --model FOLDER")
-    if endpoint and not model:
-        raise ConfigError("--endpoint needs the model's name there", mend="give --model NAME")
     said = _one_of("--language", language, LANGUAGES)
     options = {"device": device, "dtype": dtype, "template": template, "most_tokens": tokens}
     engine = answering.loaded(folder, preparation=preparation, **options) if folder else None
@@ -88,8 +86,8 @@ def chat(
         _converse(lambda question: _print_pieces(talk.ask(question)))
         return
     drafter: Drafter | None = ModelDrafter(engine, folder.name) if engine and folder else None
-    if endpoint and model:
-        drafter = EndpointDrafter(Endpoint(model=model, base_url=endpoint))
+    if endpoint:
+        drafter = served_drafter(endpoint, model)
     assistant = Assistant(drafter=drafter)
     if web:
         from fundoscope.serve.chat import launch
@@ -106,6 +104,21 @@ def chat(
         _show(reply, question, as_json)
 
     _converse(answer)
+
+
+def served_drafter(endpoint: str | None, model: str | None) -> Drafter | None:
+    """Return the model of a server that words answers; None where no server is named.
+
+    Raises
+    ------
+    ConfigError
+        If the model's name is missing.
+    """
+    if not endpoint:
+        return None
+    if not model:
+        raise ConfigError("--endpoint needs the model's name there", mend="give --model NAME")
+    return EndpointDrafter(Endpoint(model=model, base_url=endpoint))
 
 
 def _looked(

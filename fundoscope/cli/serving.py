@@ -26,6 +26,10 @@ def serve(
     settings: Annotated[
         Path | None, typer.Option(help="YAML file of limits, such as `photographs_waiting: 16`.")
     ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="https://HOST/v1 of a server whose model words the answers.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="With --endpoint: the model's name.")] = None,
     page: Annotated[bool, typer.Option("--page/--no-page", help="The chat page too.")] = True,
 ) -> None:
     """Serve the assistant: an API that OpenAI's clients speak with, and the chat page.
@@ -34,11 +38,15 @@ def serve(
 
     fundoscope serve --host 0.0.0.0 --token-file token.txt
 
+    fundoscope serve --endpoint http://localhost:8001/v1 --model NAME
+
     Only this machine is let in. Elsewhere the server needs a token of at least 16 characters, in a
     file or in the variable FUNDOSCOPE_TOKEN, and refuses to start without one. `/docs` explains
     the routes, `/readyz` says when the networks are loaded, `/metrics` is for Prometheus. Ctrl-C
-    or SIGTERM ends it when what runs is finished. Research use; not a medical device.
+    or SIGTERM ends it when what runs is finished. With --endpoint a language model words what was
+    measured, and only what passes the check is shown. Research use; not a medical device.
     """
+    from fundoscope.cli.chatting import served_drafter
     from fundoscope.config import read_fields
     from fundoscope.serve.api import serve as serve_api
     from fundoscope.serve.assistant import Assistant
@@ -48,7 +56,7 @@ def serve(
     given = {"host": host, "port": port, "workers": workers}
     chosen = serve_settings(**named | {n: v for n, v in given.items() if v is not None})
     serve_api(
-        Assistant(),
+        Assistant(drafter=served_drafter(endpoint, model)),
         chosen,
         token_file=token_file,
         chat_page=page,

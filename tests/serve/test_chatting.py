@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fundoscope.cli import main
-from fundoscope.cli.chatting import footnote
+from fundoscope.cli.chatting import footnote, served_drafter
+from fundoscope.errors import ConfigError
 from fundoscope.serve.assistant import Assistant
 from fundoscope.serve.replies import Evidence, Seen
 from fundoscope.testing.made_up_looks import made_up_look
@@ -87,3 +88,11 @@ def test_a_footnote_tells_repeatability_or_source() -> None:
     assert footnote(value) == "The ratio is 0.41. [s3] ± 0.021 (t)"
     fact = Evidence("fact", "f", "Drusen are yellow.", source="A book", year=2020, url="https://x")
     assert footnote(fact) == "Drusen are yellow. A book, 2020. https://x"
+
+
+def test_a_server_without_its_models_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs the model's name"):
+        served_drafter("http://localhost:1/v1", None)
+    assert served_drafter(None, None) is None
+    named = served_drafter("http://localhost:1/v1", "some-model")
+    assert named is not None and "some-model" in named.name
