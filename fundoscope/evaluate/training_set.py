@@ -178,7 +178,8 @@ def _of_row(row: Mapping[str, Any]) -> Trained | None:
     provenance = row.get("provenance")
     key: Any = provenance.get("key") if isinstance(provenance, dict) else None
     if key is None and any(turns in row for turns in ("conversations", "messages")):
-        key = str(row.get("id", "")).rsplit("/", 2)[0]  # dataset/split/id/track/language
+        named = str(row.get("id", "")).split("/")  # dataset/split/id/track/language, or more
+        key = "/".join(named[:3]) if len(named) >= 5 else None
     if key:
         return Trained(str(key), str(key).partition("/")[0])
     told = {name: str(row[name]) for name in COLUMNS if row.get(name)}

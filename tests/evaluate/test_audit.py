@@ -237,3 +237,14 @@ def test_copies_of_real_eyes_are_found_and_no_other_eye(real_data, tmp_path) -> 
     found = audit(asked, trained(*copies))
     assert [one.key for one in found.shared] == [p.key for p in asked[:10]]
     assert all(one.how == "near-duplicate" for one in found.shared)
+
+
+def test_a_dialogue_whose_id_goes_on_is_still_of_its_photograph(tmp_path) -> None:
+    file = tmp_path / "shuffled.json"
+    turns = [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]
+    rows = [{"id": "odir/all/7_left/instruction/en/1", "conversations": turns}]
+    file.write_text(json.dumps(rows))
+    assert read_training(file).keys == {"odir/all/7_left"}
+    file.write_text(json.dumps([{"id": "0007", "conversations": turns}]))
+    with pytest.raises(ReadError, match="tells none of"):  # whose it is cannot be known
+        read_training(file)
