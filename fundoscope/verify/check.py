@@ -238,7 +238,10 @@ def _lesion_count(claim: Claim, facts: Facts) -> _Answer:
         if total.kind == said.term:
             if total.count == said.value:
                 return _YES
-            return "contradicted", f"{total.count} of {said.term} are outlined"
+            return (
+                "contradicted",
+                f"{total.count} {terms.term(said.term).plural or said.term} outlined",
+            )
     return "unsupported", f"{said.term} was not counted"
 
 
