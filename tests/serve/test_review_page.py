@@ -91,6 +91,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = {line: row for row, line in ledger.items()}
         row = rows[record_to_json(first.record)]
         ledger.judge(row, spoilt, b"spoilt", judge(spoilt, first.record))
+    shutil.copytree(folder / "run", folder / "untouched")
     return folder / "run"
 
 
@@ -108,6 +109,14 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def server(run: Path, browser: Browser) -> Iterator[Server]:
     started = Server(run)
+    yield started
+    started.end(signal.SIGTERM)
+
+
+@pytest.fixture
+def untouched(run: Path, browser: Browser, tmp_path: Path) -> Iterator[Server]:
+    """A server of the same run, of which no other test has decided anything."""
+    started = Server(shutil.copytree(run.parent / "untouched", tmp_path / "run"))
     yield started
     started.end(signal.SIGTERM)
 
@@ -184,8 +193,9 @@ def edit(page: Page) -> None:
 
 
 def test_twenty_dialogues_two_reviewers_and_a_kill_in_between(
-    run: Path, server: Server, browser: Browser, tmp_path: Path
+    untouched: Server, browser: Browser, tmp_path: Path
 ) -> None:
+    server, run = untouched, untouched.run
     plan = {
         "Ann": [("accept", "accept", "accept", "reject", "edit")[n % 5] for n in range(20)],
         "Ben": [("accept", "accept", "reject", "reject", "accept")[n % 5] for n in range(20)],
