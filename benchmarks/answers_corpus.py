@@ -23,7 +23,7 @@ from typing import Any
 
 HOME = Path(__file__).parents[1] / "tests" / "evaluate"
 MOST = 4
-_SLOT = re.compile(r"«([^»]*)»")
+SLOT = re.compile(r"«([^»]*)»")
 
 
 def answers(language: str) -> Iterator[dict[str, Any]]:
@@ -65,7 +65,7 @@ def _lines(language: str) -> Iterator[tuple[str, str]]:
 
 def drawn(text: str, frame: str) -> list[str]:
     """Return at most `MOST` answers of a frame."""
-    parts = _SLOT.split(text)
+    parts = SLOT.split(text)
     choices = [part.split("¦") if i % 2 else [part] for i, part in enumerate(parts)]
     whole = ["".join(pieces).replace("\\n", "\n") for pieces in itertools.product(*choices)]
     if len(whole) > MOST:

@@ -31,25 +31,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from answers_corpus import _SLOT, HOME, read_truth
+from answers_corpus import HOME, SLOT, read_truth
 
-from fundoscope import terms
 from fundoscope.evaluate.answer_spaces import (
     Boxes,
-    EyeSide,
     Findings,
     FoundBoxes,
     FoundTerms,
     Label,
     Levels,
     Number,
-    Options,
-    Quality,
     Space,
     Value,
-    YesNo,
     space_from,
 )
+from fundoscope.evaluate.item_making import labels_of
 from fundoscope.evaluate.items import Item, Prediction
 from fundoscope.evaluate.reading_answers import read_answers
 from fundoscope.evaluate.scoring import Draws, score_form
@@ -115,7 +111,7 @@ def frames() -> list[Frame]:
 
 def variants(text: str) -> Iterator[str]:
     """Yield every answer of a frame."""
-    parts = _SLOT.split(text)
+    parts = SLOT.split(text)
     choices = [part.split("¦") if i % 2 else [part] for i, part in enumerate(parts)]
     for pieces in itertools.product(*choices):
         yield "".join(pieces).replace("\\n", "\n")
@@ -141,22 +137,14 @@ def one_answer(frame: Frame, rng: random.Random) -> str:
 def labels(space: Space) -> tuple[Label, ...]:
     """Return labels that a space has."""
     match space:
-        case YesNo():
-            return ("yes", "no")
-        case Levels():
-            return tuple(terms.scale(space.scale).levels)
-        case Quality():
-            return ("gradable", "ungradable") if space.binary else ("good", "usable", "reject")
-        case EyeSide():
-            return ("left", "right")
-        case Options():
-            return tuple(letter for letter, _ in space.options)
         case Findings():
             return tuple(FoundTerms(((t, s),)) for t in space.terms for s in ("present", "absent"))
         case Boxes():
             return (FoundBoxes(((0.1, 0.1, 0.3, 0.3),), "normalised"), FoundBoxes((), ""))
         case Number():
             return (Value(0.5, 0.5, 0.5), Value(150, 150, 150))
+        case _:
+            return labels_of(space)
 
 
 def label_of(truth: Any, space: Space) -> Label | None:

@@ -13,6 +13,7 @@ from fundoscope.config import Endpoint
 from fundoscope.converse.chat_client import ChatClient, Completion, Later, Refused, Stop
 from fundoscope.converse.money import OutOfBudget, Purse, picture_tokens
 from fundoscope.converse.pace import Pace, Window, common_pause_s, wait_s
+from fundoscope.ledger import Ledger
 
 FAILURES_IN_A_ROW = 40
 """Failed requests without one answer between them, after which a server counts as gone; at least
@@ -44,6 +45,20 @@ class Useless(Protocol):
 
     def note(self, tokens_in: int, tokens_out: int, cost_usd: float) -> None:
         """Count one more, with what it cost."""
+
+
+@dataclass
+class NotedUseless:
+    """Answers of no use to one request, noted in the ledger at once: they are paid for."""
+
+    ledger: Ledger
+    row: int
+    count: int
+
+    def note(self, tokens_in: int, tokens_out: int, cost_usd: float) -> None:
+        self.count += 1
+        self.ledger.asked.note_useless(self.row, tokens_in, tokens_out, cost_usd)
+        self.ledger.commit()
 
 
 class Asker:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fundoscope.asked import Answer, Request
 from fundoscope.config import Endpoint, Job
-from fundoscope.converse.asker import Asker, GaveUp
+from fundoscope.converse.asker import Asker, GaveUp, NotedUseless
 from fundoscope.converse.asking import (
     Examined,
     Manner,
@@ -132,20 +132,6 @@ def converse_by_endpoint(
         raise group.exceptions[0] from None
 
 
-@dataclass
-class _Useless:
-    """Answers of no use to one request, noted in the ledger at once: they are paid for."""
-
-    ledger: Ledger
-    row: int
-    count: int
-
-    def note(self, tokens_in: int, tokens_out: int, cost_usd: float) -> None:
-        self.count += 1
-        self.ledger.asked.note_useless(self.row, tokens_in, tokens_out, cost_usd)
-        self.ledger.commit()
-
-
 class _Conversing:
     """One call of the engine."""
 
@@ -250,7 +236,7 @@ class _Conversing:
         body = body_of(self.endpoint, messages, photograph, self.url)
         words_bytes = len(body) - (photograph.stat().st_size * 4 // 3 if photograph else 0)
         name = f"{request.hash.hex()}-{request.round}"
-        paid = await self.asker.ask(body, words_bytes, name, _Useless(self.ledger, row, count))
+        paid = await self.asker.ask(body, words_bytes, name, NotedUseless(self.ledger, row, count))
         done, cut = paid.completion, paid.completion.finish == "length"
         self.ledger.asked.answer(
             row,

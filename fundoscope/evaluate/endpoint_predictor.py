@@ -17,11 +17,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from fundoscope.asked import Answer, Request
 from fundoscope.config import Endpoint
-from fundoscope.converse.asker import Asker, GaveUp
+from fundoscope.converse.asker import Asker, GaveUp, NotedUseless
 from fundoscope.converse.chat_client import Completion, Refused, Stop, base_url
 from fundoscope.converse.money import OutOfBudget, Purse, price_of
 from fundoscope.converse.request_bodies import Message, body_of
@@ -32,7 +30,6 @@ from fundoscope.evaluate.answer_spaces import Boxes
 from fundoscope.evaluate.items import Item, Prediction
 from fundoscope.evaluate.label_words import label_texts
 from fundoscope.ledger import Ledger
-from fundoscope.read.photographs import read_pixels
 from fundoscope.records import Language
 
 TRACK = "evaluate"
@@ -99,20 +96,6 @@ class EndpointPredictor:
                     yield made
             finally:
                 runner.run(asking.end())
-
-
-@dataclass
-class _Useless:
-    """Answers of no use to one request; they are paid for, so they are noted at once."""
-
-    ledger: Ledger
-    row: int
-    count: int
-
-    def note(self, tokens_in: int, tokens_out: int, cost_usd: float) -> None:
-        self.count += 1
-        self.ledger.asked.note_useless(self.row, tokens_in, tokens_out, cost_usd)
-        self.ledger.commit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +195,10 @@ class _Asking:
 
     async def _shown(self, file: Path, item: Item) -> Path:
         endpoint, cache = self._endpoint, self._ledger.run / FOLDER
-        coded = whole_photograph if isinstance(item.space, Boxes) else sent_photograph
+        whole = isinstance(item.space, Boxes)  # boxes are told in parts of the full photograph
         try:
             return await self._side.do(
-                coded, file, cache, endpoint.photograph_px, endpoint.jpeg_quality
+                sent_photograph, file, cache, endpoint.photograph_px, endpoint.jpeg_quality, whole
             )
         except OSError as problem:
             raise PhotographError(problem.strerror or str(problem), where=file.name) from problem
@@ -238,7 +221,7 @@ class _Asking:
         self._ledger.commit()
         body = body_of(self._endpoint, messages, None, self._url)
         words = max(0, len(body) - picture_bytes * 4 // 3)
-        useless = _Useless(self._ledger, row, count)
+        useless = NotedUseless(self._ledger, row, count)
         paid = await self._asker.ask(body, words, request.hash.hex(), useless)
         done = paid.completion
         said = _Said(done.text, first_tokens(done))
@@ -276,36 +259,6 @@ def _messages(turns: Sequence[str], photographs: Sequence[bytes]) -> list[Messag
 
 def _digest(raw: bytes) -> bytes:
     return blake2b(raw, digest_size=16).digest()
-
-
-def whole_photograph(file: Path, cache: Path, side_px: int, quality: int) -> Path:
-    """Return the JPEG of a whole photograph, no larger than `side_px`, made once and kept.
-
-    Raises
-    ------
-    PhotographError
-        If the file is no photograph that can be read.
-    """
-    stat = file.stat()
-    about = f"whole|{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{side_px}|{quality}"
-    kept = cache / f"{_digest(about.encode()).hex()}.jpg"
-    if not kept.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(".partial")
-        partial.write_bytes(_coded(file, side_px, quality))
-        partial.replace(kept)
-    return kept
-
-
-def _coded(file: Path, side_px: int, quality: int) -> bytes:
-    pixels = read_pixels(file)
-    height, width = pixels.shape[:2]
-    shrink = side_px / max(height, width)
-    if shrink < 1:
-        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    return bytes(cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)[1])
 
 
 def first_tokens(done: Completion) -> dict[str, float]:
