@@ -20,6 +20,8 @@ CLOSE_DISCS = 3.2
 _DISC_OF_FIELD = 1 / 7
 """A disc's usual width, of a 45 degree field: where the outline in the field is too ragged."""
 
+_MIDDLE = 0.4
+"""Standard deviation of what counts as the middle of a close frame, of half its side."""
 _RIVAL_SHARE = 0.4
 """Weight of a piece, of the heaviest, from which it may be the disc as well."""
 _CROP_SHARES = (0.03, 0.45)
@@ -115,6 +117,21 @@ def close_picture(cut: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     lit = values.max(axis=2) > 12
     middle = values[lit].mean(axis=0) if lit.any() else np.zeros(3, np.float32)
     deviation = values[lit].std(axis=0) if lit.any() else np.ones(3, np.float32)
+    return np.clip(128 + 40 * (values - middle) / np.maximum(deviation, 4), 0, 255).astype(np.uint8)
+
+
+def near_picture(cut: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return a close frame with the contrast of each colour made one about its middle.
+
+    The middle weighs most: over the whole frame a bright disc is so small a share that its own
+    shades, and with them the cup, came out too bright to be told apart.
+    """
+    values = cut.astype(np.float32)
+    away = np.linspace(-1, 1, cut.shape[0], dtype=np.float32) / _MIDDLE
+    weight = np.exp(-(away[:, None] ** 2 + away**2) / 2) * (values.max(axis=2) > 12)
+    weight = (weight / max(float(weight.sum()), 1e-6))[..., None]
+    middle = (weight * values).sum(axis=(0, 1))
+    deviation = np.sqrt((weight * (values - middle) ** 2).sum(axis=(0, 1)))
     return np.clip(128 + 40 * (values - middle) / np.maximum(deviation, 4), 0, 255).astype(np.uint8)
 
 
