@@ -29,11 +29,14 @@ Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 ANGLES = 360
-CUP_HEIGHTS = (0.2, 0.92)
+CUP_HEIGHTS = (0.15, 0.92)
 """Least and greatest height of a placed cup that is sought, of its disc's."""
-_PULLS = (-0.6, 0.85)
+_USUAL = (0.44, 0.14)
+"""Mean and deviation of the height in eyes without glaucoma, which half of the placed cups have:
+in the Blue Mountains Eye Study its mean was 0.43, its 97.5th percentile 0.7."""
+_PULLS = np.linspace(-0.35, 0.6, 96)
 """Beyond them a rim is drawn out, or pressed together, to what no eye has."""
-_AS_IT_IS = 0.25
+_AS_IT_IS = 0.15
 """Share of discs whose cup keeps its size."""
 _BORDER_PX = 4
 """Black line at the edge of many crops."""
@@ -113,9 +116,27 @@ def height_ratio(bits: Bytes) -> float:
     return cup / disc if disc else 0.0
 
 
-def pull_for(ratio: Floats, height: float) -> Floats:
-    """Return the pull by which a cup of this share of its disc's height comes to `height` of it."""
-    return np.asarray((ratio / height - 1) / (1 - height), np.float32)
+def pulled(share: Floats, pull: float) -> Floats:
+    """Return the crop's radius for ours, both shares of the outline's: r (1 + pull (1 - r)), twice.
+
+    Above zero the cup shrinks and the rim is drawn out; middle and outline stay, and so does all
+    beyond the outline. Once alone would have to be so strong that the rim folds.
+    """
+    for _ in range(2):
+        share = share * (1 + np.float32(pull) * np.maximum(1 - share, 0))
+    return share
+
+
+def pull_for(ratio: float, height: float) -> float | None:
+    """Return the pull by which a cup comes from `ratio` of its disc's height to `height` of it.
+
+    None where that would be too much for a rim.
+    """
+    ours = np.full(1, height, np.float32)
+    reached = [float(pulled(ours, pull)[0]) for pull in _PULLS]
+    if not reached[0] <= ratio <= reached[-1]:
+        return None
+    return float(np.interp(ratio, reached, _PULLS))
 
 
 def placed(
@@ -123,8 +144,7 @@ def placed(
 ) -> tuple[Bytes, Bytes]:
     """Return a close frame whose disc is the crop's, and its outlines as bits.
 
-    What we show at a share r of the outline's radius, the crop has at r (1 + pull (1 - r)): above
-    zero the cup shrinks, and the rim is drawn out. The outline is that of the photograph's disc.
+    The cup is made smaller or larger by `pulled`; the outline is that of the photograph's disc.
 
     Returns
     -------
@@ -135,8 +155,7 @@ def placed(
     rows, cols = np.nonzero(bits & 1)
     centre = (float(rows.mean()), float(cols.mean()))
     share, angle = _polar(disc)
-    within = share * (1 + np.float32(pull) * np.maximum(1 - share, 0))
-    radii = within * _at(radii_of((bits & 1) > 0, centre), angle)
+    radii = pulled(share, pull) * _at(radii_of((bits & 1) > 0, centre), angle)
     x = np.asarray(centre[1] + radii * np.cos(angle), np.float32)
     y = np.asarray(centre[0] + radii * np.sin(angle), np.float32)
     lifted = cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -222,18 +241,23 @@ def placements(
 ) -> Iterator[tuple[str, Bytes, Bytes]]:
     """Yield each disc `times` over with another crop in its place: name, frame and bits."""
     chance = np.random.default_rng(seed)
-    ratios = np.array([height_ratio(crop.bits) for crop in crops], np.float32)
+    ratios = [height_ratio(crop.bits) for crop in crops]
     for disc in discs:
         for number in range(times):
-            pulls = pull_for(ratios, chance.uniform(*CUP_HEIGHTS))
-            can = np.flatnonzero((pulls >= _PULLS[0]) & (pulls <= _PULLS[1]))
-            chosen = int(chance.choice(can if len(can) else [int(np.abs(pulls).argmin())]))
-            pull = 0.0 if chance.random() < _AS_IT_IS else float(np.clip(pulls[chosen], *_PULLS))
+            pulls = [pull_for(ratio, height) for height in [_height(chance)] for ratio in ratios]
+            can = [i for i, pull in enumerate(pulls) if pull is not None]
+            chosen = int(chance.choice(can or len(crops)))
+            pull = 0.0 if chance.random() < _AS_IT_IS else pulls[chosen] or 0.0
             crop = crops[chosen]
             if chance.random() < 0.5:
                 crop = CroppedDisc(crop.name, crop.pixels[:, ::-1], crop.bits[:, ::-1])
             picture, truth = placed(disc, crop, pull, chance)
             yield f"{disc.name}_{number}_{crop.name}", picture, truth
+
+
+def _height(chance: np.random.Generator) -> float:
+    wanted = chance.normal(*_USUAL) if chance.random() < 0.5 else chance.uniform(*CUP_HEIGHTS)
+    return float(np.clip(wanted, *CUP_HEIGHTS))
 
 
 def discs_without_outline(data: Path, size_px: int) -> Iterator[CloseDisc]:

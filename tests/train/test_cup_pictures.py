@@ -18,6 +18,7 @@ from fundoscope.train.cup_pictures import (
     placed,
     placements,
     pull_for,
+    pulled,
     radii_of,
 )
 
@@ -68,16 +69,27 @@ def test_a_close_frame_holds_the_disc_in_its_middle() -> None:
     assert radii[0] == pytest.approx(radii[180], abs=1.1)  # as near as whole pixels allow
 
 
-def test_the_pull_that_makes_three_quarters_a_half_is_one() -> None:
-    # by hand: 0.5 x (1 + 1 x (1 - 0.5)) = 0.75
-    assert pull_for(np.float32(0.75), 0.5) == pytest.approx(1.0)
-    assert pull_for(np.float32(0.6), 0.6) == pytest.approx(0.0)
+def test_a_pull_of_a_half_makes_a_cup_of_three_quarters_a_half() -> None:
+    # by hand: 0.5 x (1 + 0.5 x 0.5) = 0.625, and 0.625 x (1 + 0.5 x 0.375) = 0.7422
+    assert pulled(np.float32(0.5), 0.5) == pytest.approx(0.7422, abs=1e-4)
+    assert pull_for(0.7422, 0.5) == pytest.approx(0.5, abs=1e-3)
+    assert pull_for(0.6, 0.6) == pytest.approx(0.0, abs=1e-6)
 
 
-@pytest.mark.parametrize("height", [0.55, 0.75, 0.85])
+def test_what_would_tear_the_rim_is_not_tried() -> None:
+    assert pull_for(0.9, 0.2) is None
+    assert pull_for(0.3, 0.9) is None
+
+
+def test_a_pull_moves_neither_the_middle_nor_the_outline_nor_what_is_beyond() -> None:
+    shares = np.array([0, 1, 1.3], np.float32)
+    assert pulled(shares, 0.6) == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("height", [0.5, 0.75, 0.85])
 def test_a_placed_cup_has_the_height_that_was_asked_for(height, chance) -> None:
     there = crop()
-    pull = float(pull_for(np.float32(height_ratio(there.bits)), height))
+    pull = pull_for(height_ratio(there.bits), height)
     _, truth = placed(place(), there, pull, chance)
     assert height_ratio(truth) == pytest.approx(height, abs=0.03)
 
