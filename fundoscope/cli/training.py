@@ -34,6 +34,9 @@ def segmenter(
     start_from: Annotated[
         Path | None, typer.Option(help="First weights, such as lab/starts/vessels.pt.")
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, or cuda for vessels, lesions, places and disc_cup.")
+    ] = "cpu",
     weights: Annotated[
         Path | None, typer.Option(help="Folder to write the network and its manifest to.")
     ] = None,
@@ -47,7 +50,9 @@ def segmenter(
     _need("torch")
     from fundoscope.train.small_networks import STEPS, NetworkRun, train_network
 
-    config = NetworkRun(task, data, run, steps, leave_out, seed, threads, start_from, weights)
+    config = NetworkRun(
+        task, data, run, steps, leave_out, seed, threads, start_from, device, weights
+    )
     with advancing(f"training {task}", steps or STEPS.get(task, 0)) as progress:
         written = train_network(config, progress)
     out.print(str(written))

@@ -24,8 +24,17 @@ _MIDDLE = 0.4
 """Standard deviation of what counts as the middle of a close frame, of half its side."""
 _RIVAL_SHARE = 0.4
 """Weight of a piece, of the heaviest, from which it may be the disc as well."""
-_CROP_SHARES = (0.03, 0.45)
+_CROP_SHARES = (0.03, 0.6)
 """What a disc covers of a crop that was made round it."""
+_ROUND_CROP = 1.5
+"""Side of the first look, of a crop's: discs of close crops are larger than any learned from."""
+_CUP_EDGES = (0.3, 0.7)
+_CUP_AGREED = 0.93
+"""Dice of the cups at these two probabilities from which the cup's edge counts as sure."""
+_DISC_BREADTHS = (0.65, 1.4)
+"""Width of a disc, of its height, outside which it is something else."""
+_UNSEEN_MOST = 0.02
+"""Share of a disc beyond the field's edge from which it is cut, and its cup with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +55,8 @@ class Places:
 class DiscCup:
     """Outlines in the photograph's own pixels, shape (H, W); the cup lies in the disc.
 
-    A cup without a pixel is one that could not be told. The network that ships never tells it: it
-    learned cups from crops only, and fills the disc with it in whole photographs.
+    A cup without a pixel is one that could not be told: the network was not sure of its edge, or
+    the disc is cut by the edge of the field or has not the shape of one.
     """
 
     disc: Mask
@@ -90,7 +99,7 @@ def outline_disc(view: View, places: Places) -> DiscCup | None:
     """
     if view.field.whole_frame:
         height, width = view.shape
-        crop = _outlined(view, (height / 2, width / 2), float(max(height, width)))
+        crop = _outlined(view, (height / 2, width / 2), _ROUND_CROP * max(height, width))
         if crop and _CROP_SHARES[0] <= crop.disc.mean() <= _CROP_SHARES[1]:
             return crop
     if places.disc is None:
@@ -99,28 +108,45 @@ def outline_disc(view: View, places: Places) -> DiscCup | None:
 
 
 def _outlined(view: View, centre: tuple[float, float], side: float) -> DiscCup | None:
-    network = model("disc_cup")
-    frame = frame_round(centre, side, view.shape, network.manifest["input"]["frame_px"])
-    said = network.run(standardised(close_picture(frame.cut(view.pixels))))[0][0]
-    thresholds = network.manifest["thresholds"]
-    disc = _one_round_piece(said[0] >= thresholds["disc"])
-    if disc is None:
+    first = _looked(view, centre, side)
+    # whatever size the field gave the disc, at the second look it has that of those learned from
+    second = first and _looked(view, *_round_disc(*first[:2]))
+    if second is None:
         return None
-    told = network.manifest["tells_cup"]
-    cup = _one_round_piece((said[1] >= thresholds["cup"]) & disc) if told else None
+    frame, disc, said = second
+    manifest = model("disc_cup").manifest
+    told = manifest["tells_cup"] and cup_is_sure(said[1], disc, frame.cut(view.inside))
+    cup = _one_round_piece((said[1] >= manifest["thresholds"]["cup"]) & disc) if told else None
     return _back(frame, disc, np.zeros_like(disc) if cup is None else cup & disc, said)
 
 
+def _looked(
+    view: View, centre: tuple[float, float], side: float
+) -> tuple[Frame, Mask, Probability] | None:
+    network = model("disc_cup")
+    frame = frame_round(centre, side, view.shape, network.manifest["input"]["frame_px"])
+    said = network.run(standardised(close_picture(frame.cut(view.pixels))))[0][0]
+    disc = _one_round_piece(said[0] >= network.manifest["thresholds"]["disc"])
+    return None if disc is None else (frame, disc, said)
+
+
+def _round_disc(frame: Frame, disc: Mask) -> tuple[tuple[float, float], float]:
+    rows, cols = np.nonzero(disc)
+    across = float(max(np.ptp(rows), np.ptp(cols)) + 1) / frame.scale
+    return frame.point_back(float(rows.mean()), float(cols.mean())), CLOSE_DISCS * across
+
+
+def cup_is_sure(cup: Probability, disc: Mask, inside: Mask) -> bool:
+    """Return whether a cup is there, its edge hardly moves with the threshold, in a whole disc."""
+    wide, narrow = ((cup >= edge) & disc for edge in _CUP_EDGES)
+    agreed = 2 * int(narrow.sum()) >= _CUP_AGREED * int(wide.sum() + narrow.sum())
+    height, width = (float(np.ptp(places) + 1) for places in np.nonzero(disc))
+    round_enough = _DISC_BREADTHS[0] <= width / height <= _DISC_BREADTHS[1]
+    unseen = float((~inside)[disc].mean())
+    return bool(narrow.any() and agreed and round_enough and unseen <= _UNSEEN_MOST)
+
+
 def close_picture(cut: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return a close frame with the contrast of each colour made one over the whole of it."""
-    values = cut.astype(np.float32)
-    lit = values.max(axis=2) > 12
-    middle = values[lit].mean(axis=0) if lit.any() else np.zeros(3, np.float32)
-    deviation = values[lit].std(axis=0) if lit.any() else np.ones(3, np.float32)
-    return np.clip(128 + 40 * (values - middle) / np.maximum(deviation, 4), 0, 255).astype(np.uint8)
-
-
-def near_picture(cut: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return a close frame with the contrast of each colour made one about its middle.
 
     The middle weighs most: over the whole frame a bright disc is so small a share that its own

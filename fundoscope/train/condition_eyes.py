@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fundoscope.perceive.frames import in_threes
+from fundoscope.perceive.runtime import standardised
 from fundoscope.perceive.views import View
 from fundoscope.read.odir import read_odir
 from fundoscope.read.photographs import read_pixels
 from fundoscope.read.sources import SourceRequest
 from fundoscope.records import Record
-from fundoscope.train.examples import roughened
 
 CONDITIONS: Mapping[str, frozenset[str]] = {
     "diabetic_retinopathy": frozenset({"diabetic_retinopathy"}),
@@ -100,7 +100,7 @@ def _fold_of(patient: object) -> int:
 
 
 def turned(picture: Pictures, chance: np.random.Generator) -> Floats:
-    """Return a picture turned a little, shifted, zoomed, mirrored and roughened, (6, H, W)."""
+    """Return a picture turned a little, shifted, zoomed and mirrored, (6, H, W)."""
     zoom = np.exp(chance.uniform(-0.12, 0.12)) * PICTURE_PX / len(picture)
     window = cv2.getRotationMatrix2D((0, 0), float(chance.uniform(-25, 25)), float(zoom))
     if chance.random() < 0.5:
@@ -118,7 +118,7 @@ def turned(picture: Pictures, chance: np.random.Generator) -> Floats:
         )
         for i in (0, 3)
     ]
-    return roughened(np.dstack(parts), chance)
+    return standardised(np.dstack(parts))[0]
 
 
 def shrunk(picture: Pictures) -> Pictures:

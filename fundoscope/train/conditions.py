@@ -16,8 +16,9 @@ from torch.nn import functional
 
 from fundoscope.perceive.runtime import standardised
 from fundoscope.train.condition_eyes import CONDITIONS, Eyes, Floats, prepared_eyes, shrunk, turned
-from fundoscope.train.loop import CHECKPOINT, Learner, begin_process, log, rate_at
+from fundoscope.train.loop import CHECKPOINT, Learner, begin_process, log, mean_loss, rate_at
 from fundoscope.train.networks import Judge
+from fundoscope.train.roughening import Chances, roughened
 
 WIDTHS = (24, 48, 96, 144, 192)
 CHANNELS = 6
@@ -62,7 +63,7 @@ def train_conditions(
     apart = np.flatnonzero(eyes.folds() == config.fold)
     advance = progress or (lambda number: None)
     advance(learner.step)
-    losses: list[float] = []
+    losses: list[Tensor] = []
     while learner.step < config.steps:
         pictures, truth, known = _batch(eyes, learned, config, learner.step)
         rate = rate_at(learner.step, config.steps, config.learning_rate, 60, decay=0.7)
@@ -71,7 +72,7 @@ def train_conditions(
         )
         advance(1)
         if learner.step % 20 == 0:
-            log(config.run, step=learner.step, loss=round(float(np.mean(losses)), 4))
+            log(config.run, step=learner.step, loss=mean_loss(losses))
             losses.clear()
         if learner.step % config.keep_every_steps == 0 or learner.step == config.steps:
             learner.keep(config.run)
@@ -98,8 +99,9 @@ def _batch(
     rarity = (eyes.truth[learned] @ (1 / share) + 1) ** 0.5
     drawn = chance.choice(learned, config.batch, p=rarity / rarity.sum())
     pictures = torch.from_numpy(np.stack([turned(eyes.pictures[i], chance) for i in drawn]))
+    chances = Chances(chance, len(drawn), pictures.device)
     return (
-        pictures.contiguous(memory_format=torch.channels_last),
+        roughened(pictures, chances).contiguous(memory_format=torch.channels_last),
         torch.from_numpy(eyes.truth[drawn]),
         torch.from_numpy(eyes.known[drawn]),
     )

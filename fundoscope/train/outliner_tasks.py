@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from skimage.morphology import skeletonize
 
 from fundoscope.errors import ConfigError, nearest
 from fundoscope.perceive.disc import CLOSE_DISCS, close_picture
@@ -16,8 +17,17 @@ from fundoscope.perceive.field import Field, find_field, seen
 from fundoscope.perceive.frames import Frame, even_colour, even_light, frame_of_field, frame_round
 from fundoscope.read.masks import read_coded_mask, read_mask
 from fundoscope.read.photographs import photograph_size, read_pixels
-from fundoscope.train.examples import IGNORED, ONLY_FIRST, Draw, Example
+from fundoscope.train.crops import Draw
+from fundoscope.train.cup_pictures import (
+    close_disc,
+    cropped_discs,
+    discs_without_outline,
+    drawn_discs,
+    placements,
+)
+from fundoscope.train.examples import IGNORED, ONLY_FIRST, Example
 from fundoscope.train.fovea_teacher import TAUGHT_FILE, read_taught
+from fundoscope.train.transplants import Framed, transplanted
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -59,13 +69,28 @@ VESSEL_CACHE_PX = 1024
 def _vessel_examples(data: Path, work: Path) -> Iterator[Example]:
     for path in sorted((data / "AVRDB/images").glob("*")):
         codes = read_coded_mask(_mask_of(path, "av"))
-        yield _vessel_example(path, "AVRDB", _artery_vein_bits(codes, crossing=True), known=7)
+        example = _vessel_example(path, "AVRDB", _artery_vein_bits(codes, crossing=True), known=7)
+        yield replace(example, truth=_edges_unsure(example.truth, _AVRDB_EDGE_PX))
     for path in sorted((data / "HRF/images").glob("*")):
         codes = read_coded_mask(_mask_of(path, "av"))
         yield _vessel_example(path, "HRF", _artery_vein_bits(codes, crossing=False), known=7)
     for path in sorted((data / "FIVES/images").glob("*")):
         vessels = read_mask(_mask_of(path, "vessels"))
         yield _vessel_example(path, "FIVES", vessels.astype(np.uint8), known=1)
+
+
+_AVRDB_EDGE_PX = 2.0
+"""Outlines of AVRDB lie half a pixel (of a field 1,024 px across) outside the steepest slope of
+the vessel's edge, give or take two; those of HRF and FIVES lie on it."""
+
+
+def _edges_unsure(truth: Bytes, reach_px: float) -> Bytes:
+    """Return coded truth with nothing known near the edges of vessels, but along their middle."""
+    vessel = (truth & 1).astype(np.uint8)
+    deep = cv2.distanceTransform(vessel, cv2.DIST_L2, 5)
+    far = cv2.distanceTransform(1 - vessel, cv2.DIST_L2, 5)
+    near = (deep + far <= reach_px) & ~skeletonize(vessel > 0)
+    return np.where(near, truth | IGNORED, truth).astype(np.uint8)
 
 
 def _artery_vein_bits(codes: Bytes, crossing: bool) -> Bytes:
@@ -84,24 +109,42 @@ def _vessel_example(path: Path, camera: str, bits: Bytes, known: int) -> Example
 # --- lesions ------------------------------------------------------------------------------
 
 LESION_CACHE_PX = 1024
+LESIONS_APART = 5
+"""One photograph in so many is held out."""
+
+
+_TRANSPLANTED = 96
+"""Healthy photographs that are made to carry the lesions of others."""
 
 
 def _lesion_examples(data: Path, work: Path) -> Iterator[Example]:
+    donors, healthy = [], []
     for folder in ("IDRiD", "IDRiD_1024"):
         for path in sorted((data / folder / "images").glob("*")):
             codes = read_coded_mask(_mask_of(path, "lesions"))
             bits = np.array([0, 1, 2, 4, 8, 0], np.uint8)[np.minimum(codes, 5)]
-            yield _lesion_example(path, folder, bits)
+            framed = _lesion_frame(path, bits)
+            yield _lesion_example(path.stem, folder, framed)
+            donors += [] if _every(path.stem, LESIONS_APART) else [framed]
     for path in sorted((data / "IDRiD_no_retinopathy").rglob("*.jpg")):
-        yield _lesion_example(path, "IDRiD_no_retinopathy", None)
+        framed = _lesion_frame(path, None)
+        yield _lesion_example(path.stem, "IDRiD_no_retinopathy", framed)
+        healthy += [] if _every(path.stem, LESIONS_APART) else [framed]
+    for k, framed in enumerate(transplanted(donors, healthy, _TRANSPLANTED)):
+        name = str(LESIONS_APART * k + 1)  # a name of those that are learned from
+        yield _lesion_example(name, "transplanted", framed)
 
 
-def _lesion_example(path: Path, camera: str, bits: Bytes | None) -> Example:
-    pixels = read_pixels(path)
-    frame, inside, cut = _frame_of(pixels, LESION_CACHE_PX)
-    truth = np.zeros(inside.shape, np.uint8) if bits is None else _cut_bits(frame, bits, 4)
-    truth[~inside] |= IGNORED
-    return Example(path.stem, camera, lesion_picture(cut, inside), truth, known=15)
+def _lesion_frame(path: Path, bits: Bytes | None) -> Framed:
+    frame, inside, cut = _frame_of(read_pixels(path), LESION_CACHE_PX)
+    nothing = np.zeros(inside.shape, np.uint8)
+    return Framed(cut, inside, nothing if bits is None else _cut_bits(frame, bits, 4))
+
+
+def _lesion_example(name: str, camera: str, framed: Framed) -> Example:
+    truth = framed.bits.copy()
+    truth[~framed.inside] |= IGNORED
+    return Example(name, camera, lesion_picture(framed.picture, framed.inside), truth, known=15)
 
 
 def lesion_picture(cut: Bytes, inside: npt.NDArray[np.bool_]) -> Bytes:
@@ -151,50 +194,60 @@ def _place_example(path: Path, camera: str, bits: Bytes, known: int) -> Example:
 
 # --- disc and cup, close ------------------------------------------------------------------
 
-CLOSE_CACHE_PX = 384
+CLOSE_CACHE_PX = 320
+_PHANTOMS = 50
+_PLACED_TIMES = 2
+"""Crops that are placed, one after another, into each whole photograph."""
 
 
 def _close_examples(data: Path, work: Path) -> Iterator[Example]:
+    """Yield outlined discs, crops with their cups, these placed in photographs, and phantoms.
+
+    A crop that is held out is placed only in photographs that are, for the name ends in its own.
+    """
+    places = []
+    for path, disc in _outlined_discs(data):
+        camera, pixels = path.parent.parent.name, read_pixels(path)
+        yield from _close_example(path.stem, camera, pixels, disc.astype(np.uint8), known=1)
+        if disc.sum() >= _LEAST_DISC_PX:
+            places.append(close_disc(f"{camera}_{path.stem}", pixels, disc, CLOSE_CACHE_PX))
+    places += discs_without_outline(data, CLOSE_CACHE_PX)
+    crops = list(cropped_discs(data))
+    for crop in crops:
+        yield from _close_example(crop.name, "DrishtiGS", crop.pixels, crop.bits, known=3)
+    for apart in (False, True):
+        there = [place for place in places if _every(place.name, 5) is apart]
+        these = [crop for crop in crops if _every(crop.name, 5) is apart]
+        for name, cut, bits in placements(there, these, 1 if apart else _PLACED_TIMES, seed=0):
+            yield Example(name, "placed", close_picture(cut), bits, known=3)
+    for name, cut, bits in drawn_discs(_PHANTOMS, CLOSE_CACHE_PX, seed=9000):
+        yield Example(name, "phantom", close_picture(cut), bits, known=3)
+
+
+def _outlined_discs(data: Path) -> Iterator[tuple[Path, npt.NDArray[np.bool_]]]:
     for folder in ("IDRiD", "IDRiD_1024"):
         for path in sorted((data / folder / "images").glob("*")):
-            disc = read_coded_mask(_mask_of(path, "lesions")) == 5
-            yield from _close_example(path, folder, disc.astype(np.uint8), known=1)
+            yield path, read_coded_mask(_mask_of(path, "lesions")) == 5
     for path in sorted((data / "DRIONS/images").glob("*")):
-        disc = read_mask(_mask_of(path, "disc"))
-        yield from _close_example(path, "DRIONS", disc.astype(np.uint8), known=1)
-    for path in sorted((data / "DrishtiGS_crops/images").glob("*")):
-        codes = read_coded_mask(_mask_of(path, "disc_cup"))
-        bits = np.array([0, 1, 3], np.uint8)[np.minimum(codes, 2)]
-        yield from _close_example(path, "DrishtiGS", bits, known=3)
+        yield path, read_mask(_mask_of(path, "disc"))
 
 
-def _close_example(path: Path, camera: str, bits: Bytes, known: int) -> Iterator[Example]:
+_LEAST_DISC_PX = 50
+
+
+def _close_example(
+    name: str, camera: str, pixels: Bytes, bits: Bytes, known: int
+) -> Iterator[Example]:
     rows, cols = np.nonzero(bits & 1)
-    if len(rows) < 50:
+    if len(rows) < _LEAST_DISC_PX:
         return
-    pixels = read_pixels(path)
     across = max(np.ptp(rows), np.ptp(cols)) + 1
     frame = frame_round(
         (float(rows.mean()), float(cols.mean())), CLOSE_DISCS * across, bits.shape, CLOSE_CACHE_PX
     )
-    inside = frame.cut(np.ones(bits.shape, bool))
-    cut = frame.cut(pixels)
-    if camera == "DrishtiGS":  # a crop without surroundings: go on with its border's colours
-        cut = _gone_on(cut, inside)
     truth = _cut_bits(frame, bits, 2)
-    picture = close_picture(cut)
-    if camera != "DrishtiGS":
-        truth[~inside] |= IGNORED
-    yield Example(path.stem, camera, picture, truth, known)
-
-
-def _gone_on(cut: Bytes, inside: npt.NDArray[np.bool_]) -> Bytes:
-    rows, cols = np.nonzero(inside)
-    top, bottom, left, right = rows.min(), rows.max() + 1, cols.min(), cols.max() + 1
-    side = cut.shape[0]
-    return cv2.copyMakeBorder(
-        cut[top:bottom, left:right], top, side - bottom, left, side - right, cv2.BORDER_REFLECT_101
-    )
+    truth[~frame.cut(np.ones(bits.shape, bool))] |= IGNORED
+    yield Example(name, camera, close_picture(frame.cut(pixels)), truth, known)
 
 
 # --- shared -------------------------------------------------------------------------------
@@ -224,10 +277,10 @@ VESSELS = OutlinerTask(
     parts=("vessel", "artery", "vein"),
     field_px=768,
     prepare=_vessel_examples,
-    draw=Draw(crop_px=384, detail=768 / VESSEL_CACHE_PX, parts=3, cameras_alike=0.5),
-    widths=(32, 48, 96, 144, 192),
+    draw=Draw(crop_px=512, detail=768 / VESSEL_CACHE_PX, parts=3, zoom=1.5, cameras_alike=0.5),
+    widths=(32, 48, 96, 128, 160, 192),
     channels=3,
-    batch=4,
+    batch=8,
     held_out=lambda e: _every(e.name, 7 if e.camera == "AVRDB" else 5),
     licence="CC BY 4.0 photographs; the artery/vein layer of HRF states no licence: research-only",
 )
@@ -236,11 +289,11 @@ LESIONS = OutlinerTask(
     parts=("microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate"),
     field_px=1024,
     prepare=_lesion_examples,
-    draw=Draw(crop_px=256, detail=1.0, parts=4, sought=0.5, cameras_alike=0.6),
+    draw=Draw(crop_px=384, detail=1.0, parts=4, sought=0.5, cameras_alike=0.6),
     widths=(32, 48, 96, 144, 192),
     channels=6,
-    batch=8,
-    held_out=lambda e: _every(e.name, 5),
+    batch=16,
+    held_out=lambda e: _every(e.name, LESIONS_APART),
     licence="CC BY 4.0",
     rarity=(6.0, 2.0, 1.5, 2.0),
     least_px=(8, 24, 16, 100),
@@ -288,7 +341,7 @@ DISC_CUP = OutlinerTask(
     channels=3,
     batch=8,
     held_out=lambda e: _every(e.name, 5),
-    licence="DRIONS, Drishti-GS: research-only",
+    licence="DRIONS, Drishti-GS, ODIR, EyePACS: research-only",
 )
 OUTLINER_TASKS: Mapping[str, OutlinerTask] = {
     task.name: task for task in (VESSELS, LESIONS, DISC_PLACES, PLACES, DISC_CUP)

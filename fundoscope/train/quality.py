@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from fundoscope.train.agreement import quadratic_kappa
 from fundoscope.train.kind_pictures import KINDS
-from fundoscope.train.loop import CHECKPOINT, Learner, begin_process, log, rate_at
+from fundoscope.train.loop import CHECKPOINT, Learner, begin_process, log, mean_loss, rate_at
 from fundoscope.train.networks import Judge
 from fundoscope.train.quality_pictures import GRADES, REASONS
 from fundoscope.train.quality_pool import Pool, Source, pool, sources
@@ -76,7 +76,7 @@ def train_quality(config: QualityConfig, progress: Callable[[int], None] | None 
         advance(1)
         if learner.step % 20 == 0:
             seconds = round(time.monotonic() - began, 1)
-            loss = round(float(np.mean(losses)), 4)
+            loss = mean_loss(losses)
             log(config.run, step=learner.step, loss=loss, seconds=seconds)
             losses.clear()
         if learner.step % config.keep_every_steps == 0 or learner.step == config.steps:

@@ -14,13 +14,14 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from fundoscope.perceive.frames import in_threes
 from fundoscope.perceive.runtime import standardised
-from fundoscope.train.examples import Crops, Example, examples_of, known_of
-from fundoscope.train.loop import CHECKPOINT, Learner, begin_process, log, rate_at
+from fundoscope.train.crops import Batch, Crops
+from fundoscope.train.examples import Example, examples_of, known_of
+from fundoscope.train.loop import CHECKPOINT, Learner, begin_process, log, mean_loss, rate_at
 from fundoscope.train.networks import Outliner
 from fundoscope.train.outliner_tasks import OutlinerTask, outliner_task
 
@@ -45,7 +46,9 @@ class SegmenterConfig:
     score_every_steps: int = 1000
     start_from: Path | None = None
     """First weights, as `fundoscope.train.loop.write_start` writes them."""
-    decay: float = 0.3
+    device: str = "cpu"
+    """What learns: "cpu" or "cuda"."""
+    decay: float = 0.5
     """Last share of the steps over which the rate falls to nothing; 0 to be gone on with."""
 
 
@@ -61,7 +64,7 @@ def train_segmenter(config: SegmenterConfig, progress: Callable[[int], None] | N
     ConfigError
         If the task is unknown.
     """
-    begin_process(config.threads)
+    begin_process(config.threads, config.device)
     task = outliner_task(config.task)
     learner = Learner(
         partial(new_outliner, task),
@@ -69,33 +72,34 @@ def train_segmenter(config: SegmenterConfig, progress: Callable[[int], None] | N
         config.seed,
         mean_over_steps=500,
         start_from=config.start_from,
+        device=config.device,
     )
     (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=1))
     learned, trial = parted(task, config)
-    crops = Crops(learned, task.draw)
+    crops = Crops(learned, task.draw, config.device)
     advance = progress or (lambda number: None)
     advance(learner.step)
     began = time.monotonic()
-    losses: list[float] = []
+    losses: list[Tensor] = []
     while learner.step < config.steps:
-        pictures, truth, weight = _batch(crops, task.batch, (config.seed, learner.step))
+        seed = (config.seed, learner.step)  # of the step: a cut run goes on with what was next
+        batch = crops.batch(task.batch, seed)
         rate = rate_at(learner.step, config.steps, config.learning_rate, 100, config.decay)
-        losses.append(
-            learner.learn(
-                rate,
-                lambda network: outline_loss(network(pictures), truth, weight, task.rarity),  # noqa: B023
-            )
-        )
+        losses.append(learner.learn(rate, partial(_loss, batch, task.rarity)))
         advance(1)
         if learner.step % 20 == 0:
             seconds = round(time.monotonic() - began, 1)
-            log(config.run, step=learner.step, loss=_mean(losses), seconds=seconds)
+            log(config.run, step=learner.step, loss=mean_loss(losses), seconds=seconds)
             losses.clear()
         if learner.step % config.keep_every_steps == 0 or learner.step == config.steps:
             learner.keep(config.run)
         if learner.step % config.score_every_steps == 0 or learner.step == config.steps:
             log(config.run, step=learner.step, scores=scores(learner.mean_network, task, trial))
     return config.run / CHECKPOINT
+
+
+def _loss(batch: Batch, rarity: Sequence[float], network: nn.Module) -> Tensor:
+    return outline_loss(network(batch.pictures), batch.truth, batch.weight, rarity)
 
 
 def parted(task: OutlinerTask, config: SegmenterConfig) -> tuple[list[Example], list[Example]]:
@@ -127,8 +131,9 @@ def outline_loss(
     All of shape (B, parts, H, W). Parts that are nowhere in the batch have no Dice: it would be
     zero whatever was said.
     """
+    logits = logits.float()
     known = weight.sum().clamp(min=1)
-    rare = torch.tensor(rarity)[:, None, None] if rarity else None
+    rare = torch.tensor(rarity, device=logits.device)[:, None, None] if rarity else None
     entropy = functional.binary_cross_entropy_with_logits(
         logits, truth, reduction="none", pos_weight=rare
     )
@@ -137,23 +142,10 @@ def outline_loss(
     there = truth * weight
     both = (said * there).sum(dim=(0, 2, 3))
     either = said.sum(dim=(0, 2, 3)) + there.sum(dim=(0, 2, 3))
-    shown = there.sum(dim=(0, 2, 3)) > 0
+    shown = (there.sum(dim=(0, 2, 3)) > 0).float()
     dice = 2 * both / either.clamp(min=1)
-    missed = (1 - dice)[shown].mean() if bool(shown.any()) else entropy * 0
+    missed = ((1 - dice) * shown).sum() / shown.sum().clamp(min=1)
     return 2 * entropy + 0.5 * missed
-
-
-def _batch(crops: Crops, size: int, seed: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    chance = np.random.default_rng(seed)  # of the step: a cut run goes on with what was next
-    drawn = [crops.one(chance) for _ in range(size)]
-    pictures, truth, weight = (
-        torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)
-    )
-    return pictures.contiguous(memory_format=torch.channels_last), truth, weight
-
-
-def _mean(losses: Sequence[float]) -> float:
-    return round(float(np.mean(losses)), 4)
 
 
 @torch.no_grad()
@@ -191,7 +183,8 @@ def outlined(network: Outliner, task: OutlinerTask, example: Example) -> tuple[A
     small = in_threes(
         lambda p: cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA), example.picture
     )
-    picture = torch.from_numpy(standardised(small))
-    said = torch.sigmoid(network(picture.contiguous(memory_format=torch.channels_last)))[0]
+    device = next(network.parameters()).device
+    picture = torch.from_numpy(standardised(small)).to(device, memory_format=torch.channels_last)
+    said = torch.sigmoid(network(picture))[0].cpu()
     coded = cv2.resize(example.truth, (size, size), interpolation=cv2.INTER_NEAREST)
     return said.numpy(), coded

@@ -21,6 +21,8 @@ from fundoscope.train.outliner_tasks import OutlinerTask, outliner_task
 from fundoscope.train.segmenters import SegmenterConfig, new_outliner, outlined, parted
 
 _THRESHOLDS = np.arange(0.1, 0.91, 0.05)
+_CUP_DICE_LEAST = 0.8
+"""Lower end of the interval of the cup's Dice from which a network may tell cups."""
 
 
 class _Probabilities(nn.Module):
@@ -37,7 +39,8 @@ class _Probabilities(nn.Module):
 def ship_segmenter(config: SegmenterConfig, weights: Path) -> Path:
     """Write NAME.onnx and NAME.json of a trained outliner; return the manifest.
 
-    Thresholds are those of best Dice over the photographs that were held out.
+    Thresholds are those of best Dice over the photographs that were held out, of cameras that
+    were learned from.
     """
     task = outliner_task(config.task)
     network, steps = trained(partial(new_outliner, task), config.run)
@@ -68,8 +71,8 @@ def _manifest(
 ) -> dict[str, Any]:
     learned, trial = parted(task, config)
     size = "frame_px" if task.name == "disc_cup" else "field_px"
-    thresholds, scores = _thresholds_and_scores(network, task, trial)
     cameras = sorted({e.camera for e in learned})
+    thresholds, scores = _thresholds_and_scores(network, task, trial, cameras)
     return {
         "task": task.name,
         "version": f"{date.today():%Y.%m}",
@@ -79,7 +82,7 @@ def _manifest(
         "outputs": list(task.parts),
         "thresholds": thresholds,
         "least_px": dict(zip(task.parts, task.least_px or (4,) * len(task.parts), strict=True)),
-        **({"tells_cup": False} if task.name == "disc_cup" else {}),
+        **({"tells_cup": _tells_cup(scores)} if task.name == "disc_cup" else {}),
         "trained_on": [
             {"set": c, "photographs": sum(e.camera == c for e in learned)} for c in cameras
         ],
@@ -91,6 +94,12 @@ def _manifest(
         "command": f"fundoscope train segmenter --task {task.name} --data DATA --run RUN",
         "code": _revision(),
     }
+
+
+def _tells_cup(scores: Mapping[str, Any]) -> bool:
+    """Return whether cups come out right in whole photographs that were held out."""
+    dice = scores.get("placed/cup", {"interval_95": [0.0]})["interval_95"][0]
+    return bool(dice >= _CUP_DICE_LEAST)
 
 
 def _revision() -> str:
@@ -105,7 +114,7 @@ def _revision() -> str:
 
 
 def _thresholds_and_scores(
-    network: nn.Module, task: OutlinerTask, trial: Sequence[Example]
+    network: nn.Module, task: OutlinerTask, trial: Sequence[Example], cameras: Sequence[str]
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the best threshold of each part, and Dice per photograph at it, by camera."""
     counts: dict[tuple[str, int], list[tuple[Any, Any, float]]] = {}
@@ -125,7 +134,7 @@ def _thresholds_and_scores(
     thresholds: dict[str, float] = {}
     scores: dict[str, Any] = {}
     for part, name in enumerate(task.parts):
-        rows = [row for (_, p), found in counts.items() if p == part for row in found]
+        rows = [r for (c, p), found in counts.items() if p == part and c in cameras for r in found]
         pooled = [2 * sum(r[1] for r in rows) / (sum(r[0] for r in rows) + sum(r[2] for r in rows))]
         best = int(np.argmax(pooled[0])) if rows else 8
         thresholds[name] = round(float(_THRESHOLDS[best]), 2)

@@ -37,6 +37,8 @@ class NetworkRun:
     threads: int = 1
     start_from: Path | None = None
     """First weights, instead of drawn ones: what ships lies in `lab/starts`."""
+    device: str = "cpu"
+    """Outliners: what learns, "cpu" or "cuda"."""
     weights: Path | None = None
     """Folder to write NAME.onnx and NAME.json to at the end."""
 
@@ -74,7 +76,9 @@ def _common(config: NetworkRun) -> dict[str, Any]:
 
 
 def _outliner(config: NetworkRun, progress: Progress | None) -> Path:
-    asked = SegmenterConfig(task=config.task, leave_out=config.leave_out, **_common(config))
+    asked = SegmenterConfig(
+        task=config.task, leave_out=config.leave_out, device=config.device, **_common(config)
+    )
     checkpoint = train_segmenter(asked, progress)
     return ship_segmenter(asked, config.weights) if config.weights else checkpoint
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fundoscope.perceive.disc import near_picture
+from fundoscope.perceive.disc import close_picture
 from fundoscope.phantoms import draw_phantom
 from fundoscope.train.cup_pictures import (
     CloseDisc,
@@ -161,7 +161,7 @@ def test_a_drawn_disc_has_the_cup_of_its_phantom() -> None:
 def test_a_bright_disc_keeps_its_own_shades() -> None:
     # over the whole frame this disc's cup came to 3.3 deviations and its rim to 2.8: all white
     bits = painted((SIDE, SIDE), [(96, 96, 30, 1), (96, 96, 15, 2)])
-    picture = near_picture(grey(np.array([40, 200, 230], np.uint8)[bits]))
+    picture = close_picture(grey(np.array([40, 200, 230], np.uint8)[bits]))
     assert picture[96, 96, 0] < 255
     assert int(picture[96, 96, 0]) - int(picture[96, 120, 0]) > 8
 
