@@ -31,6 +31,8 @@ _ROUND_CROP = 1.5
 _CUP_EDGES = (0.3, 0.7)
 _CUP_AGREED = 0.93
 """Dice of the cups at these two probabilities from which the cup's edge counts as sure."""
+_CUP_MOST = 0.84
+"""Share of the disc's area beyond which no outlined cup reached: what fills a disc is none."""
 _DISC_BREADTHS = (0.65, 1.4)
 """Width of a disc, of its height, outside which it is something else."""
 _UNSEEN_MOST = 0.02
@@ -55,8 +57,8 @@ class Places:
 class DiscCup:
     """Outlines in the photograph's own pixels, shape (H, W); the cup lies in the disc.
 
-    A cup without a pixel is one that could not be told: the network was not sure of its edge, or
-    the disc is cut by the edge of the field or has not the shape of one.
+    A cup without a pixel is one that could not be told: the network was not sure of its edge, it
+    filled the disc, or the disc is cut by the edge of the field or has not the shape of one.
     """
 
     disc: Mask
@@ -115,8 +117,10 @@ def _outlined(view: View, centre: tuple[float, float], side: float) -> DiscCup |
         return None
     frame, disc, said = second
     manifest = model("disc_cup").manifest
-    told = manifest["tells_cup"] and cup_is_sure(said[1], disc, frame.cut(view.inside))
-    cup = _one_round_piece((said[1] >= manifest["thresholds"]["cup"]) & disc) if told else None
+    lowest = manifest["thresholds"]["cup"]
+    sure = cup_is_sure(said[1], disc, frame.cut(view.inside), lowest)
+    told = manifest["tells_cup"] and sure
+    cup = _one_round_piece((said[1] >= lowest) & disc) if told else None
     return _back(frame, disc, np.zeros_like(disc) if cup is None else cup & disc, said)
 
 
@@ -136,14 +140,23 @@ def _round_disc(frame: Frame, disc: Mask) -> tuple[tuple[float, float], float]:
     return frame.point_back(float(rows.mean()), float(cols.mean())), CLOSE_DISCS * across
 
 
-def cup_is_sure(cup: Probability, disc: Mask, inside: Mask) -> bool:
-    """Return whether a cup is there, its edge hardly moves with the threshold, in a whole disc."""
+def cup_is_sure(cup: Probability, disc: Mask, inside: Mask, lowest: float) -> bool:
+    """Return whether a cup is there, its edge hardly moves with the threshold, in a whole disc.
+
+    Parameters
+    ----------
+    cup : shape (N, N)
+    disc : shape (N, N), not empty
+    inside : shape (N, N); where the eye is seen
+    lowest : probability from which a pixel counts as cup
+    """
     wide, narrow = ((cup >= edge) & disc for edge in _CUP_EDGES)
     agreed = 2 * int(narrow.sum()) >= _CUP_AGREED * int(wide.sum() + narrow.sum())
+    rim = float((cup >= lowest)[disc].mean()) <= _CUP_MOST
     height, width = (float(np.ptp(places) + 1) for places in np.nonzero(disc))
     round_enough = _DISC_BREADTHS[0] <= width / height <= _DISC_BREADTHS[1]
     unseen = float((~inside)[disc].mean())
-    return bool(narrow.any() and agreed and round_enough and unseen <= _UNSEEN_MOST)
+    return bool(narrow.any() and agreed and rim and round_enough and unseen <= _UNSEEN_MOST)
 
 
 def close_picture(cut: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

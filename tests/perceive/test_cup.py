@@ -52,28 +52,33 @@ def test_large_cups_of_a_camera_never_seen_are_larger_than_those_of_healthy_eyes
 
 
 def test_a_sharp_cup_in_a_round_disc_is_sure() -> None:
-    assert cup_is_sure(*circles(20), EVERYWHERE)
+    assert cup_is_sure(*circles(20), EVERYWHERE, 0.1)
 
 
 def test_no_cup_at_all_is_not_a_sure_one() -> None:
-    assert not cup_is_sure(*circles(20, edge=0.4), EVERYWHERE)
+    assert not cup_is_sure(*circles(20, edge=0.4), EVERYWHERE, 0.1)
 
 
 def test_a_cup_whose_edge_moves_with_the_threshold_is_not_sure() -> None:
     cup, disc = circles(20)
     spread = cv2.GaussianBlur(cup, (0, 0), 8)
     # of a blurred edge 0.7 and 0.3 lie 8 px apart: by hand about 2 x 16 ** 2 / (16 ** 2 + 24 ** 2)
-    assert not cup_is_sure(spread, disc, EVERYWHERE)
+    assert not cup_is_sure(spread, disc, EVERYWHERE, 0.1)
+
+
+def test_what_fills_the_disc_is_no_cup() -> None:
+    assert cup_is_sure(*circles(36), EVERYWHERE, 0.1)  # by hand: 0.81 of its area
+    assert not cup_is_sure(*circles(39), EVERYWHERE, 0.1)  # 0.95
 
 
 def test_a_disc_that_is_no_round_thing_has_no_sure_cup() -> None:
     cup, _ = circles(20)
     wide = np.zeros((256, 256), bool)
     wide[100:156, 60:196] = True
-    assert not cup_is_sure(cup, wide, EVERYWHERE)
+    assert not cup_is_sure(cup, wide, EVERYWHERE, 0.1)
 
 
 def test_a_disc_that_the_field_cuts_has_no_sure_cup() -> None:
     inside = EVERYWHERE.copy()
     inside[:, 150:] = False
-    assert not cup_is_sure(*circles(20), inside)
+    assert not cup_is_sure(*circles(20), inside, 0.1)
