@@ -54,7 +54,7 @@ class Model:
 
     @property
     def version(self) -> str:
-        """Tool and training, as provenance names it: `fundoscope vessels 2026.11`."""
+        """Tool and training, as provenance names it: `fundoscope vessels 2026.11.27`."""
         return f"fundoscope {self.name} {self.manifest['version']}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -46,12 +45,3 @@ class View:
         """Return the frame evenly lit, and evenly coloured, shape (N, N, 6)."""
         cut, inside = frame.cut(self.pixels), frame.cut(self.inside)
         return np.dstack([even_light(cut, inside), even_colour(cut, inside)])
-
-
-def padded(picture: npt.NDArray[np.uint8], multiple: int = 32) -> npt.NDArray[np.uint8]:
-    """Return the picture made larger at the right and bottom, to sides the networks halve."""
-    height, width = picture.shape[:2]
-    below, right = -height % multiple, -width % multiple
-    if not below and not right:
-        return picture
-    return cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)

@@ -137,7 +137,7 @@ def _manifest(
     learned = int((eyes.folds() != config.fold).sum())
     return {
         "task": "conditions",
-        "version": f"{date.today():%Y.%m}",
+        "version": f"{date.today():%Y.%m.%d}",
         "architecture": f"Judge{WIDTHS}",
         "parameters": sum(p.numel() for p in network.parameters()),
         "input": {"field_px": PICTURE_PX, "channels": CHANNELS},

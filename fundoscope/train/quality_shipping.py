@@ -109,7 +109,7 @@ def _manifest(
     sets: Mapping[str, Any] = json.loads((config.run / "sources.json").read_text())
     return {
         "task": "quality",
-        "version": f"{date.today():%Y.%m}",
+        "version": f"{date.today():%Y.%m.%d}",
         "architecture": f"Judge{WIDTHS}",
         "parameters": sum(p.numel() for p in network.parameters()),
         "input": {

@@ -20,6 +20,7 @@ from fundoscope.train.onnx_files import write_onnx
 from fundoscope.train.outliner_tasks import OutlinerTask, outliner_task
 from fundoscope.train.segmenters import SegmenterConfig, new_outliner, outlined, parted
 
+_AUGMENTATION = "zoom, turn, stretch, mirror, sharpness, resolution, JPEG, colour, light, noise"
 _THRESHOLDS = np.arange(0.1, 0.91, 0.05)
 _CUP_DICE_LEAST = 0.8
 """Lower end of the interval of the cup's Dice from which a network may tell cups."""
@@ -39,8 +40,8 @@ class _Probabilities(nn.Module):
 def ship_segmenter(config: SegmenterConfig, weights: Path) -> Path:
     """Write NAME.onnx and NAME.json of a trained outliner; return the manifest.
 
-    Thresholds are those of best Dice over the photographs that were held out, of cameras that
-    were learned from.
+    Thresholds are the highest whose Dice is as good as the best, over the photographs that were
+    held out, of cameras that were learned from.
     """
     task = outliner_task(config.task)
     network, steps = trained(partial(new_outliner, task), config.run)
@@ -75,7 +76,7 @@ def _manifest(
     thresholds, scores = _thresholds_and_scores(network, task, trial, cameras)
     return {
         "task": task.name,
-        "version": f"{date.today():%Y.%m}",
+        "version": f"{date.today():%Y.%m.%d}",
         "architecture": f"Outliner{task.widths}",
         "parameters": sum(p.numel() for p in network.parameters()),
         "input": {size: task.field_px, "channels": task.channels},
@@ -88,7 +89,7 @@ def _manifest(
         ],
         "held_out": scores,
         "licence": task.licence,
-        "augmentation": "zoom, turn, mirror, blur, resolution, JPEG, gain, offset, light, noise",
+        "augmentation": _AUGMENTATION,
         "seed": config.seed,
         "steps": steps,
         "command": f"fundoscope train segmenter --task {task.name} --data DATA --run RUN",
@@ -136,7 +137,8 @@ def _thresholds_and_scores(
     for part, name in enumerate(task.parts):
         rows = [r for (c, p), found in counts.items() if p == part and c in cameras for r in found]
         pooled = [2 * sum(r[1] for r in rows) / (sum(r[0] for r in rows) + sum(r[2] for r in rows))]
-        best = int(np.argmax(pooled[0])) if rows else 8
+        good = np.flatnonzero(pooled[0] >= np.max(pooled[0]) - task.worth) if rows else [8]
+        best = int(good[-1])
         thresholds[name] = round(float(_THRESHOLDS[best]), 2)
         for (camera, p), found in sorted(counts.items()):
             dice = [2 * r[1][best] / (r[0][best] + r[2]) for r in found if r[2] > 0]

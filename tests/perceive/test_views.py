@@ -1,9 +1,8 @@
 """A view knows its field, and gives frames in which it fills the picture."""
 
-import numpy as np
 import pytest
 
-from fundoscope.perceive.views import View, padded
+from fundoscope.perceive.views import View
 from fundoscope.phantoms import draw_phantom
 
 
@@ -33,13 +32,3 @@ def test_light_and_colour_stand_one_behind_the_other(view: View) -> None:
     assert (both[..., :3] == view.lit(frame)).all()
     outside = ~frame.cut(view.inside)
     assert (both[outside] == [128, 128, 128, 0, 0, 0]).all()
-
-
-def test_padding_repeats_the_edge_below_and_right() -> None:
-    picture = np.arange(33 * 50, dtype=np.uint32).reshape(33, 50) % 251
-    larger = padded(picture.astype(np.uint8))
-    assert larger.shape == (64, 64)
-    assert (larger[:33, :50] == picture).all()
-    assert (larger[40, :50] == picture[-1]).all() and (larger[:33, 60] == picture[:, -1]).all()
-    fitting = np.zeros((64, 96), np.uint8)
-    assert padded(fitting) is fitting

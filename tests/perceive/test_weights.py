@@ -57,8 +57,8 @@ def test_the_conditions_are_words_of_the_vocabulary_with_two_thresholds() -> Non
 
 @pytest.mark.parametrize(("name", "channels", "parts"), [("vessels", 3, 3), ("lesions", 6, 4)])
 def test_an_outliner_answers_for_every_pixel(name: str, channels: int, parts: int) -> None:
-    (said,) = model(name).run(np.zeros((1, channels, 96, 128), np.float32))
-    assert said.shape == (1, parts, 96, 128)
+    (said,) = model(name).run(np.zeros((1, channels, 128, 192), np.float32))
+    assert said.shape == (1, parts, 128, 192)
     assert ((said >= 0) & (said <= 1)).all()
 
 

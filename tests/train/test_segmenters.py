@@ -14,13 +14,12 @@ pytest.importorskip("sklearn")
 from fundoscope.errors import ConfigError  # noqa: E402
 from fundoscope.train import segmenters, shipping  # noqa: E402
 from fundoscope.train.crops import Draw  # noqa: E402
-from fundoscope.train.examples import IGNORED, Example  # noqa: E402
+from fundoscope.train.examples import Example  # noqa: E402
 from fundoscope.train.loop import Learner, rate_at, trained, write_start  # noqa: E402
 from fundoscope.train.orthogonal import _orthogonal  # noqa: E402
 from fundoscope.train.outliner_tasks import (  # noqa: E402
     OUTLINER_TASKS,
     OutlinerTask,
-    _edges_unsure,
 )
 from fundoscope.train.segmenters import (  # noqa: E402
     SegmenterConfig,
@@ -145,13 +144,3 @@ def test_steps_of_kernels_have_singular_values_about_one() -> None:
     values = torch.linalg.svdvals(_orthogonal(matrices))
     assert values.min() > 0.5
     assert values.max() < 1.5
-
-
-def test_near_an_unsure_edge_only_the_middle_of_a_vessel_is_known() -> None:
-    truth = np.zeros((40, 40), np.uint8)
-    truth[:, 16:25] = 1  # nine pixels wide
-    known = (_edges_unsure(truth, 2.0) & IGNORED) == 0
-    assert known[20].tolist() == [True] * 14 + [False] * 4 + [True] * 5 + [False] * 4 + [True] * 13
-    thin = np.zeros((40, 40), np.uint8)
-    thin[:, 20:22] = 1
-    assert ((_edges_unsure(thin, 2.0) & IGNORED) == 0)[20, 20:22].sum() == 1
