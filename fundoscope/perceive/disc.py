@@ -78,8 +78,7 @@ def find_places(view: View, vessels: Mask | None = None) -> Places:
     """
     network = model("places")
     frame = view.frame(network.manifest["input"]["field_px"])
-    said = network.run(standardised(view.lit_and_coloured(frame)))[0][0]
-    said *= frame.cut(view.inside)
+    said = network.outlines(view.lit_and_coloured(frame), frame.cut(view.inside))
     thresholds = network.manifest["thresholds"]
     seen_vessels = None if vessels is None else frame.cut(vessels.astype(np.float32))
     disc, across, disc_certainty = disc_place(said[0], thresholds["disc"], seen_vessels)

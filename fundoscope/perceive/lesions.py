@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fundoscope.perceive.field import Mask
-from fundoscope.perceive.runtime import model, standardised
+from fundoscope.perceive.runtime import model
 from fundoscope.perceive.views import View
 
 LESION_KINDS = ("microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate")
@@ -39,8 +39,7 @@ def find_lesions(view: View, disc: Mask | None = None) -> Lesions:
     """
     network = model("lesions")
     frame = view.frame(network.manifest["input"]["field_px"])
-    said = network.run(standardised(view.lit_and_coloured(frame)))[0][0]
-    said *= frame.cut(view.inside)
+    said = network.outlines(view.lit_and_coloured(frame), frame.cut(view.inside))
     if disc is not None and disc.any():
         said[2:] *= ~_grown(frame.cut(disc))
     own = frame.back(np.ascontiguousarray(said.transpose(1, 2, 0)))

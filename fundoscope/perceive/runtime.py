@@ -52,6 +52,29 @@ class Model:
         outputs: list[npt.NDArray[np.float32]] = self._session.run(None, {self._input: picture})
         return outputs
 
+    def outlines(
+        self, picture: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float32]:
+        """Return what an outlining network says of a frame, 0 where the eye is not seen.
+
+        Rows and columns in which nothing of the eye is seen are not looked at: a third of a frame
+        whose photograph cuts the field above and below.
+
+        Parameters
+        ----------
+        picture : uint8 array, shape (N, N, C), N a multiple of 64
+        inside : bool array, shape (N, N)
+
+        Returns
+        -------
+        float32 array, shape (parts, N, N)
+        """
+        window = _seen_window(inside)
+        (said,) = self.run(standardised(np.ascontiguousarray(picture[window])))
+        whole = np.zeros((said.shape[1], *inside.shape), np.float32)
+        whole[:, *window] = said[0] * inside[window]
+        return whole
+
     @property
     def version(self) -> str:
         """Tool and training, as provenance names it: `fundoscope vessels 2026.11.27`."""
@@ -85,6 +108,21 @@ def _folder_of(name: str) -> Traversable:
     if own and Path(own, f"{name}.onnx").is_file():
         return Path(own)
     return resources.files(SHIPPED)
+
+
+_HALVED_TO = 64
+"""Sides of what an outlining network looks at are multiples of it."""
+
+
+def _seen_window(inside: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the rows and columns in which anything is seen, widened to what can be halved."""
+    spans = []
+    for axis in (1, 0):
+        seen = np.flatnonzero(inside.any(axis=axis))
+        first, last = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, _HALVED_TO)
+        first -= first % _HALVED_TO
+        spans.append(slice(first, last + -last % _HALVED_TO))
+    return spans[0], spans[1]
 
 
 def standardised(picture: npt.NDArray[np.uint8]) -> Batch:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skimage.morphology import remove_small_objects, skeletonize
 
 from fundoscope.perceive.field import Mask
-from fundoscope.perceive.runtime import model, standardised
+from fundoscope.perceive.runtime import model
 from fundoscope.perceive.views import View
 
 Probability = npt.NDArray[np.float32]
@@ -46,12 +46,11 @@ def find_vessels(view: View, *, mirrored: bool = False) -> Vessels:
     """
     network = model("vessels")
     frame = view.frame(network.manifest["input"]["field_px"])
-    picture = standardised(view.lit(frame))
-    said = network.run(picture)[0][0]
+    picture, inside = view.lit(frame), frame.cut(view.inside)
+    said = network.outlines(picture, inside)
     if mirrored:
-        turned = network.run(np.ascontiguousarray(picture[..., ::-1]))[0][0]
-        said = (said + turned[..., ::-1]) / 2
-    said *= frame.cut(view.inside)
+        said += network.outlines(picture[:, ::-1], inside[:, ::-1])[..., ::-1]
+        said /= 2
     thresholds = network.manifest["thresholds"]
     found = said[0] >= thresholds["vessel"]
     found = remove_small_objects(found, max_size=int(_SPECK_SHARE * found.size))

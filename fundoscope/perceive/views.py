@@ -38,10 +38,16 @@ class View:
         return frame_of_field(self.field, self.shape, field_px)
 
     def lit(self, frame: Frame) -> npt.NDArray[np.uint8]:
-        """Return the frame evenly lit, shape (N, N, 3)."""
-        return even_light(frame.cut(self.pixels), frame.cut(self.inside))
+        """Return the frame evenly lit, shape (N, N, 3); a second time it is at hand."""
+        if frame not in self._lit:
+            self._lit[frame] = even_light(frame.cut(self.pixels), frame.cut(self.inside))
+        return self._lit[frame]
 
     def lit_and_coloured(self, frame: Frame) -> npt.NDArray[np.uint8]:
         """Return the frame evenly lit, and evenly coloured, shape (N, N, 6)."""
         cut, inside = frame.cut(self.pixels), frame.cut(self.inside)
-        return np.dstack([even_light(cut, inside), even_colour(cut, inside)])
+        return np.dstack([self.lit(frame), even_colour(cut, inside)])
+
+    @cached_property
+    def _lit(self) -> dict[Frame, npt.NDArray[np.uint8]]:
+        return {}

@@ -203,6 +203,8 @@ def say_values(
     chosen = list(dict.fromkeys(chosen))
     known = [s for s in chosen if s.value != UNMEASURED]
     said.say(look, known[:MOST_VALUES])
+    if any(s.term.startswith("cdr_") for s in known[:MOST_VALUES]):
+        said.plain("cup_reads_high", look)
     if not quiet:
         _say_missing(said, look, [s for s in chosen if s.value == UNMEASURED], names)
 

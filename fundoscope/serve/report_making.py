@@ -290,6 +290,8 @@ def _not_looked_for(seen: Sequence[Seen], language: Language) -> Iterator[str]:
     for number, one in enumerate(seen, 1):
         if one.masks.cup is None and not one.masks.refused:
             yield words("cup_not_told", number=number)
+    if any(one.masks.cup is not None for one in seen):
+        yield words("cup_reads_high")
     yield words("not_visible")
     yield words("others_not", names=named(_conditions_not_looked_for()))
 

@@ -38,7 +38,7 @@ class OutlinerTask:
     name: str
     parts: tuple[str, ...]
     field_px: int
-    """Width of the field of view as the network sees it."""
+    """Width of what an example shows, such as the field of view, as the network looks at it."""
     prepare: Callable[[Path, Path], Iterator[Example]]
     """(data, work folder) -> examples."""
     draw: Draw
@@ -262,7 +262,7 @@ def _cut_bits(frame: Frame, bits: Bytes, parts: int) -> Bytes:
 VESSELS = OutlinerTask(
     name="vessels",
     parts=("vessel", "artery", "vein"),
-    field_px=768,
+    field_px=1024,  # a 60 degree field shows its vessels here as large as one of 45 at 768
     prepare=_vessel_examples,
     draw=Draw(crop_px=512, detail=768 / VESSEL_CACHE_PX, parts=3, zoom=1.5, cameras_alike=0.5),
     widths=(32, 48, 96, 128, 160, 192),

@@ -178,13 +178,11 @@ def scores(network: Outliner, task: OutlinerTask, examples: Sequence[Example]) -
 
 @torch.no_grad()
 def outlined(network: Outliner, task: OutlinerTask, example: Example) -> tuple[Any, Any]:
-    """Return probabilities (parts, H, W) of a whole photograph at the task's detail, and truth."""
-    size = round(example.picture.shape[0] * task.draw.detail)
-    small = in_threes(
-        lambda p: cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA), example.picture
-    )
+    """Return probabilities (parts, H, W) of a whole photograph as it is looked at, and truth."""
+    size = (task.field_px, task.field_px)
+    small = in_threes(lambda p: cv2.resize(p, size, interpolation=cv2.INTER_AREA), example.picture)
     device = next(network.parameters()).device
     picture = torch.from_numpy(standardised(small)).to(device, memory_format=torch.channels_last)
     said = torch.sigmoid(network(picture))[0].cpu()
-    coded = cv2.resize(example.truth, (size, size), interpolation=cv2.INTER_NEAREST)
+    coded = cv2.resize(example.truth, size, interpolation=cv2.INTER_NEAREST)
     return said.numpy(), coded

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from fundoscope.errors import ConfigError
-from fundoscope.perceive.runtime import OWN_WEIGHTS, SHIPPED, Model, model, model_names
+from fundoscope.perceive.runtime import (
+    OWN_WEIGHTS,
+    SHIPPED,
+    Model,
+    model,
+    model_names,
+    standardised,
+)
 from fundoscope.terms import conditions
 
 ALL = ("conditions", "disc_cup", "lesions", "places", "quality", "vessels")
@@ -84,3 +91,21 @@ def test_loading_a_network_leaves_no_file_and_asks_no_server(tmp_path: Path) -> 
     told.pop("ORT_DISABLE_TELEMETRY", None)
     subprocess.run([sys.executable, "-c", code], env=told, check=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_in_which_nothing_is_seen_are_not_looked_at() -> None:
+    """A frame cut above and below gives what the whole frame gives, away from the cut."""
+    inside = np.zeros((256, 256), bool)
+    inside[64:192] = True
+    picture = np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
+    picture[~inside] = 128
+    found = model("vessels").outlines(picture, inside)
+    (whole,) = model("vessels").run(standardised(picture))
+    assert found.shape == (3, 256, 256)
+    assert not found[:, ~inside].any()
+    assert np.abs(found - whole[0])[:, 112:144].mean() < 0.02
+
+
+def test_a_frame_without_an_eye_has_no_outlines() -> None:
+    nothing = np.zeros((256, 256), bool)
+    assert not model("vessels").outlines(np.zeros((256, 256, 3), np.uint8), nothing).any()
