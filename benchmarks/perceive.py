@@ -1,11 +1,12 @@
 """How right the shipped networks are, on photographs that they never learned from, and how fast.
 
-python benchmarks/perceive.py [vessels|disc|fovea|lesions|conditions|speed ...]
+python benchmarks/perceive.py [vessels|disc|fovea|lesions|conditions|speed|failures ...]
 
 DATA is FUNDOSCOPE_DATA, or shared/data beside the repository. Scores are taken in the
 photograph's own pixels, through the same calls that `fundoscope perceive` makes; intervals are of
 2,000 draws of photographs. FUNDOSCOPE_WEIGHTS scores networks of one's own, such as vessels that
 learned nothing from one camera: `--all-of HRF` then scores every photograph of that camera.
+`failures` draws the worst photograph of each set into a picture, `--out` names its folder.
 """
 
 from __future__ import annotations
@@ -194,6 +195,41 @@ def score_conditions() -> None:
     print(json.dumps(model("conditions").manifest["scores"], indent=1))
 
 
+HIT, MISSED, FALSE = (60, 200, 60), (60, 60, 230), (230, 140, 40)
+"""Green, red, blue: said and true, true and not said, said and not true."""
+
+
+def draw_failures(out: Path) -> None:
+    """Draw the worst held-out photograph of each set and part: what was missed, what is false."""
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in ("AVRDB", "HRF", "FIVES"):
+        tried = []
+        for path in held_out(folder):
+            said = find_vessels(View(read_pixels(path))).vessels
+            mask = mask_of(path, "vessels" if folder == "FIVES" else "av")
+            true = read_mask(mask) if folder == "FIVES" else read_coded_mask(mask) > 0
+            tried.append((dice(said, true), path, said, true))
+        _draw_worst(tried, out / f"vessels-{folder}.png")
+    for code, kind in enumerate(LESION_KINDS, start=1):
+        tried = []
+        for path in (p for folder in ("IDRiD", "IDRiD_1024") for p in held_out(folder)):
+            true = read_coded_mask(mask_of(path, "lesions")) == code
+            if true.any():
+                said = _lesions(path).masks[kind]
+                tried.append((dice(said, true), path, said, true))
+        _draw_worst(tried, out / f"{kind}.png")
+
+
+def _draw_worst(tried: list, picture: Path) -> None:
+    score, path, said, true = min(tried, key=lambda row: row[0])
+    shown = np.ascontiguousarray(read_pixels(path)[..., ::-1])
+    drawn = shown // 2
+    for where, colour in ((said & true, HIT), (true & ~said, MISSED), (said & ~true, FALSE)):
+        drawn[where] = colour
+    cv2.imwrite(str(picture), np.hstack([shown, drawn]))
+    print(f"  {picture.name}: {path.stem}, Dice {score:.3f}")
+
+
 _ONE = """
 import resource, sys, time
 start = time.process_time()
@@ -238,14 +274,17 @@ def main() -> None:
     )
     scores = {
         "vessels": None, "disc": score_disc, "fovea": score_fovea, "lesions": score_lesions,
-        "conditions": score_conditions, "speed": score_speed,
+        "conditions": score_conditions, "speed": score_speed, "failures": None,
     }  # fmt: skip
     parser.add_argument("what", nargs="*", choices=[*scores, []], default=[])
     parser.add_argument("--all-of", default="", help="score every photograph of this camera")
+    parser.add_argument("--out", type=Path, default=Path("failures"), help="for `failures`")
     asked = parser.parse_args()
+    scores["vessels"] = lambda: score_vessels(asked.all_of)
+    scores["failures"] = lambda: draw_failures(asked.out)
     cv2.setNumThreads(1)
     for name in asked.what or scores:
-        score_vessels(asked.all_of) if name == "vessels" else scores[name]()
+        scores[name]()
 
 
 if __name__ == "__main__":

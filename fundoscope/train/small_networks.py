@@ -44,10 +44,10 @@ class NetworkRun:
 
 
 STEPS: Mapping[str, int] = {
-    "vessels": 2750,
-    "lesions": 2040,
+    "vessels": 9114,
+    "lesions": 6738,
     "places": 400,
-    "disc_cup": 400,
+    "disc_cup": 4460,
     "quality": 650,
     "conditions": 1280,
 }
