@@ -79,7 +79,7 @@ def test_an_outliner_learns_bars_and_ships_as_it_was_scored(drawn, tmp_path) -> 
 
 
 def _same_answers(folder: Path) -> None:
-    """The file, its weights in half precision, answers as the network does."""
+    """The file, its kernels in 8 bits, answers as the network does."""
     onnxruntime = pytest.importorskip("onnxruntime")
     network, _ = trained(partial(new_outliner, TASK), folder / "run")
     picture = np.random.default_rng(0).normal(0, 1, (1, 3, SIDE, SIDE)).astype(np.float32)
