@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fundoscope.perceive.disc import CLOSE_DISCS, find_places, outline_disc
-from fundoscope.perceive.frames import frame_round
+from fundoscope.perceive.frames import Frame, frame_round
 from fundoscope.perceive.views import View
 from fundoscope.phantoms import draw_phantom
 from fundoscope.read.masks import read_coded_mask
@@ -89,13 +89,18 @@ def cropped_discs(data: Path) -> Iterator[CroppedDisc]:
 
 def close_disc(name: str, pixels: Bytes, disc: Mask, size_px: int) -> CloseDisc:
     """Return the close frame round an outlined disc, `CLOSE_DISCS` of its diameters wide."""
-    rows, cols = np.nonzero(disc)
-    across = float(max(np.ptp(rows), np.ptp(cols)) + 1)
-    centre = (float(rows.mean()), float(cols.mean()))
-    frame = frame_round(centre, CLOSE_DISCS * across, disc.shape, size_px)
+    frame, across = close_frame(disc, size_px)
     inside = frame.cut(disc.astype(np.float32)) >= 0.5
     middle = (size_px - 1) / 2
     return CloseDisc(name, frame.cut(pixels), radii_of(inside, (middle, middle)), across)
+
+
+def close_frame(disc: Mask, size_px: int) -> tuple[Frame, float]:
+    """Return the frame round an outlined disc, and the disc's larger diameter in pixels."""
+    rows, cols = np.nonzero(disc)
+    across = float(max(np.ptp(rows), np.ptp(cols)) + 1)
+    centre = (float(rows.mean()), float(cols.mean()))
+    return frame_round(centre, CLOSE_DISCS * across, disc.shape, size_px), across
 
 
 def radii_of(mask: Mask, middle: tuple[float, float]) -> Floats:
@@ -328,11 +333,7 @@ def drawn_discs(count: int, size_px: int, seed: int) -> Iterator[tuple[str, Byte
     """Yield the close frames of phantoms: name, frame and bits."""
     for number in range(count):
         phantom = draw_phantom(seed + number, 1024, quality=1 if number % 4 == 3 else 0)
-        rows, cols = np.nonzero(phantom.disc)
-        across = float(max(np.ptp(rows), np.ptp(cols)) + 1)
-        frame = frame_round(
-            (float(rows.mean()), float(cols.mean())), CLOSE_DISCS * across, (1024, 1024), size_px
-        )
+        frame, _ = close_frame(phantom.disc, size_px)
         disc, cup = (frame.cut(m.astype(np.float32)) >= 0.5 for m in (phantom.disc, phantom.cup))
         bits = np.asarray(disc + 2 * (cup & disc), np.uint8)
         yield f"phantom_{number:03d}", frame.cut(phantom.photograph), bits

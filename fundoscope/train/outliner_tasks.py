@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fundoscope.errors import ConfigError, nearest
-from fundoscope.perceive.disc import CLOSE_DISCS, close_picture
+from fundoscope.perceive.disc import close_picture
 from fundoscope.perceive.field import Field, find_field, seen
-from fundoscope.perceive.frames import Frame, even_colour, even_light, frame_of_field, frame_round
+from fundoscope.perceive.frames import Frame, even_colour, even_light, frame_of_field
 from fundoscope.read.masks import read_coded_mask, read_mask
 from fundoscope.read.photographs import photograph_size, read_pixels
 from fundoscope.train.crops import Draw
 from fundoscope.train.cup_pictures import (
     close_disc,
+    close_frame,
     cropped_discs,
     discs_without_outline,
     drawn_discs,
@@ -112,11 +113,13 @@ def _lesion_examples(data: Path, work: Path) -> Iterator[Example]:
             bits = np.array([0, 1, 2, 4, 8, 0], np.uint8)[np.minimum(codes, 5)]
             framed = _lesion_frame(path, bits)
             yield _lesion_example(path.stem, folder, framed)
-            donors += [] if _every(path.stem, LESIONS_APART) else [framed]
+            if not _every(path.stem, LESIONS_APART):
+                donors.append(framed)
     for path in sorted((data / "IDRiD_no_retinopathy").rglob("*.jpg")):
         framed = _lesion_frame(path, None)
         yield _lesion_example(path.stem, "IDRiD_no_retinopathy", framed)
-        healthy += [] if _every(path.stem, LESIONS_APART) else [framed]
+        if not _every(path.stem, LESIONS_APART):
+            healthy.append(framed)
     for k, framed in enumerate(transplanted(donors, healthy, _TRANSPLANTED)):
         name = str(LESIONS_APART * k + 1)  # a name of those that are learned from
         yield _lesion_example(name, "transplanted", framed)
@@ -147,13 +150,8 @@ _FOVEA_DISCS = 0.3
 
 
 def _disc_place_examples(data: Path, work: Path) -> Iterator[Example]:
-    for folder in ("IDRiD", "IDRiD_1024"):
-        for path in sorted((data / folder / "images").glob("*")):
-            disc = read_coded_mask(_mask_of(path, "lesions")) == 5
-            yield _place_example(path, folder, disc.astype(np.uint8), known=1)
-    for path in sorted((data / "DRIONS/images").glob("*")):
-        disc = read_mask(_mask_of(path, "disc"))
-        yield _place_example(path, "DRIONS", disc.astype(np.uint8), known=1)
+    for path, disc in _outlined_discs(data):
+        yield _place_example(path, path.parent.parent.name, disc.astype(np.uint8), known=1)
 
 
 def _place_examples(data: Path, work: Path) -> Iterator[Example]:
@@ -225,13 +223,10 @@ _LEAST_DISC_PX = 50
 def _close_example(
     name: str, camera: str, pixels: Bytes, bits: Bytes, known: int
 ) -> Iterator[Example]:
-    rows, cols = np.nonzero(bits & 1)
-    if len(rows) < _LEAST_DISC_PX:
+    disc = (bits & 1) > 0
+    if disc.sum() < _LEAST_DISC_PX:
         return
-    across = max(np.ptp(rows), np.ptp(cols)) + 1
-    frame = frame_round(
-        (float(rows.mean()), float(cols.mean())), CLOSE_DISCS * across, bits.shape, CLOSE_CACHE_PX
-    )
+    frame, _ = close_frame(disc, CLOSE_CACHE_PX)
     truth = _cut_bits(frame, bits, 2)
     truth[~frame.cut(np.ones(bits.shape, bool))] |= IGNORED
     yield Example(name, camera, close_picture(frame.cut(pixels)), truth, known)
