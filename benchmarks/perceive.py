@@ -1,12 +1,13 @@
 """How right the shipped networks are, on photographs that they never learned from, and how fast.
 
-python benchmarks/perceive.py [vessels|disc|fovea|lesions|conditions|speed|failures ...]
+python benchmarks/perceive.py [vessels|disc|cup|fovea|lesions|conditions|speed|failures ...]
 
 DATA is FUNDOSCOPE_DATA, or shared/data beside the repository. Scores are taken in the
 photograph's own pixels, through the same calls that `fundoscope perceive` makes; intervals are of
 2,000 draws of photographs. FUNDOSCOPE_WEIGHTS scores networks of one's own, such as vessels that
 learned nothing from one camera: `--all-of HRF` then scores every photograph of that camera.
-`failures` draws the worst photograph of each set into a picture, `--out` names its folder.
+`failures`, only where it is asked for, draws the worst photograph of each set into a picture;
+`--out` names its folder.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from fundoscope.perceive.vessels import find_vessels
 from fundoscope.perceive.views import View
 from fundoscope.read.masks import read_coded_mask, read_mask
 from fundoscope.read.photographs import read_pixels
+from fundoscope.train.cup_pictures import height_ratio
 
 DATA = Path(os.environ.get("FUNDOSCOPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 HELD_OUT_EVERY = {"AVRDB": 7}
@@ -45,6 +47,12 @@ def held_out(folder: str, every: bool = False) -> Iterator[Path]:
 
 def mask_of(photograph: Path, folder: str) -> Path:
     return photograph.parent.parent / folder / f"{photograph.stem}.png"
+
+
+def true_vessels(photograph: Path, folder: str) -> np.ndarray:
+    if folder == "FIVES":
+        return read_mask(mask_of(photograph, "vessels"))
+    return read_coded_mask(mask_of(photograph, "av")) > 0
 
 
 def interval(values: Iterable[float]) -> str:
@@ -91,12 +99,11 @@ def score_vessels(all_of: str) -> None:
 def _vessel_row(path: Path, folder: str) -> tuple[float, float, float, float]:
     view = View(read_pixels(path))
     found, inside = find_vessels(view), view.inside
+    true = true_vessels(path, folder)
     if folder == "FIVES":
-        true = read_mask(mask_of(path, "vessels"))
         arteries = veins = float("nan")
     else:
         codes = read_coded_mask(mask_of(path, "av"))
-        true = codes > 0
         sure = codes < 3 if folder == "HRF" else codes < 4
         arteries = dice(found.arteries & sure, ((codes == 1) | (codes == 3)) & sure)
         veins = dice(found.veins & sure, ((codes == 2) | (codes == 3)) & sure)
@@ -121,6 +128,31 @@ def score_disc() -> None:
                 true = read_coded_mask(mask_of(path, "lesions")) == 5
             values.append(dice(outlined.disc, true) if outlined else 0.0)
         print(f"  {folder} disc: {interval(values)}")
+
+
+def score_cup() -> None:
+    print("cup: Dice on held-out crops, and on those placed in held-out photographs, as shipped")
+    for name, found in model("disc_cup").manifest["held_out"].items():
+        if name.endswith("/cup"):
+            low, high = found["interval_95"]
+            print(f"  {name}: {found['dice']} [{low}, {high}] n={found['photographs']}")
+    rows = list(csv.DictReader((DATA / "ODIR5K/labels.csv").read_text().splitlines()))
+    levels: list[float] = []
+    ill: list[bool] = []
+    for word in ("normal fundus", "glaucoma"):
+        eyes = [row["image"] for row in rows if word in row["keywords"]]
+        told = [ratio for name in eyes if (ratio := _vertical_ratio(name)) is not None]
+        levels, ill = [*levels, *told], [*ill, *[word == "glaucoma"] * len(told)]
+        print(f"  ODIR {word}: vertical ratio {interval(told)}, told in {len(told)} of {len(eyes)}")
+    print(f"  told apart, area under ROC: {area_under_roc(np.array(levels), np.array(ill)):.3f}")
+
+
+def _vertical_ratio(name: str) -> float | None:
+    view = View(read_pixels(DATA / "ODIR5K/images" / name))
+    found = outline_disc(view, find_places(view))
+    if found is None or not found.cup.any():
+        return None
+    return height_ratio(found.disc + 2 * found.cup.astype(np.uint8))
 
 
 def score_fovea() -> None:
@@ -206,8 +238,7 @@ def draw_failures(out: Path) -> None:
         tried = []
         for path in held_out(folder):
             said = find_vessels(View(read_pixels(path))).vessels
-            mask = mask_of(path, "vessels" if folder == "FIVES" else "av")
-            true = read_mask(mask) if folder == "FIVES" else read_coded_mask(mask) > 0
+            true = true_vessels(path, folder)
             tried.append((dice(said, true), path, said, true))
         _draw_worst(tried, out / f"vessels-{folder}.png")
     for code, kind in enumerate(LESION_KINDS, start=1):
@@ -273,8 +304,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     scores = {
-        "vessels": None, "disc": score_disc, "fovea": score_fovea, "lesions": score_lesions,
-        "conditions": score_conditions, "speed": score_speed, "failures": None,
+        "vessels": None, "disc": score_disc, "cup": score_cup, "fovea": score_fovea,
+        "lesions": score_lesions, "conditions": score_conditions, "speed": score_speed,
+        "failures": None,
     }  # fmt: skip
     parser.add_argument("what", nargs="*", choices=[*scores, []], default=[])
     parser.add_argument("--all-of", default="", help="score every photograph of this camera")
@@ -283,7 +315,7 @@ def main() -> None:
     scores["vessels"] = lambda: score_vessels(asked.all_of)
     scores["failures"] = lambda: draw_failures(asked.out)
     cv2.setNumThreads(1)
-    for name in asked.what or scores:
+    for name in asked.what or [name for name in scores if name != "failures"]:
         scores[name]()
 
 
