@@ -6,6 +6,7 @@ scripts and styles come from this machine, and nothing is sent anywhere else.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -124,16 +125,34 @@ def mount(app: FastAPI, assistant: Answerer, path: str = "/") -> FastAPI:
     """
     from fundoscope.serve.chat_limits import Limits
 
-    page = make_page(assistant)
-    import gradio as gr
-
     app.add_middleware(Limits)
-    mounted: FastAPI = gr.mount_gradio_app(
-        app, page, path, theme=_theme(), head=views.style(), footer_links=[], show_error=False,
-        ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, run_history=False,
-        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
-    )  # fmt: skip
-    return mounted
+
+    def mounted() -> FastAPI:
+        page = make_page(assistant)
+        import gradio as gr
+
+        whole: FastAPI = gr.mount_gradio_app(
+            app, page, path, theme=_theme(), head=views.style(), footer_links=[], show_error=False,
+            ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
+            run_history=False,
+            app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+        )  # fmt: skip
+        return whole
+
+    return _within_a_loop(mounted)
+
+
+def _within_a_loop(make: Callable[[], FastAPI]) -> FastAPI:
+    """Make it while an event loop runs: without one Gradio opens several and closes none."""
+
+    async def made() -> FastAPI:
+        return make()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(made())
+    return make()
 
 
 def launch(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import shutil
 import socket
@@ -318,6 +320,17 @@ def test_the_page_and_the_api_stand_side_by_side():
     assert client.get("/healthz").status_code == 200
     assert client.get("/v1/models").json()["object"] == "list"
     assert "<gradio-app" in client.get("/").text
+
+
+def test_making_the_page_leaves_no_event_loop_open():
+    def open_loops() -> set[int]:
+        loops = [one for one in gc.get_objects() if isinstance(one, asyncio.AbstractEventLoop)]
+        return {id(one) for one in loops if not one.is_closed()}
+
+    before = open_loops()
+    app = chat.mount(FastAPI(openapi_url=None), PhantomAssistant())
+    assert open_loops() <= before
+    assert app.routes
 
 
 def test_the_page_is_not_shown_to_others_without_a_token():
