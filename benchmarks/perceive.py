@@ -1,6 +1,6 @@
 """How right the shipped networks are, on photographs that they never learned from, and how fast.
 
-python benchmarks/perceive.py [vessels|disc|cup|fovea|lesions|conditions|speed|failures ...]
+python benchmarks/perceive.py [vessels|narrow|disc|cup|fovea|lesions|conditions|speed|failures ...]
 
 DATA is FUNDOSCOPE_DATA, or shared/data beside the repository. Scores are taken in the
 photograph's own pixels, through the same calls that `fundoscope perceive` makes; intervals are of
@@ -24,10 +24,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fundoscope.perceive.disc import Places, find_places, outline_disc
+from fundoscope.perceive.disc import field_degrees, find_places, outline_disc
 from fundoscope.perceive.lesions import LESION_KINDS, find_lesions
 from fundoscope.perceive.runtime import model
-from fundoscope.perceive.vessels import find_vessels
+from fundoscope.perceive.vessels import Vessels, find_vessels
 from fundoscope.perceive.views import View
 from fundoscope.read.masks import read_coded_mask, read_mask
 from fundoscope.read.photographs import read_pixels
@@ -96,9 +96,47 @@ def score_vessels(all_of: str) -> None:
             print(f"  {folder} {name}: {interval(column)}")
 
 
+def _vessels(view: View) -> Vessels:
+    return find_vessels(view, _degrees(view))
+
+
+def _degrees(view: View) -> float | None:
+    places = find_places(view)
+    return field_degrees(view, places, outline_disc(view, places))
+
+
+NARROW_DEGREES = 30.0
+
+
+def score_narrow(all_of: str) -> None:
+    print("vessels, Dice, of photographs cut down to 30 degrees with the disc inside: looked at as")
+    for folder in ("AVRDB", "HRF", "FIVES"):
+        rows = [row for p in held_out(folder, folder == all_of) if (row := _narrow_row(p, folder))]
+        told, ordinary = zip(*rows, strict=True)
+        print(f"  {folder}: wide as it is told {interval(told)}; as ordinary {interval(ordinary)}")
+
+
+def _narrow_row(path: Path, folder: str) -> tuple[float, float] | None:
+    whole = View(read_pixels(path))
+    places, degrees = find_places(whole), _degrees(whole)
+    if places.disc is None or degrees is None:
+        return None
+    field = whole.field
+    radius = field.radius_px * NARROW_DEGREES / degrees
+    row, col = np.add(places.disc, (field.row, field.col)) / 2
+    rows, cols = np.ogrid[: whole.shape[0], : whole.shape[1]]
+    round_it = (rows - row) ** 2 + (cols - col) ** 2 <= radius**2
+    box = tuple(
+        slice(max(0, int(middle - radius - 12)), int(middle + radius + 12)) for middle in (row, col)
+    )
+    view = View(np.ascontiguousarray((whole.pixels * round_it[..., None])[box]))
+    true = (true_vessels(path, folder) & round_it)[box]
+    return dice(_vessels(view).vessels, true), dice(find_vessels(view).vessels, true)
+
+
 def _vessel_row(path: Path, folder: str) -> tuple[float, float, float, float]:
     view = View(read_pixels(path))
-    found, inside = find_vessels(view), view.inside
+    found, inside = _vessels(view), view.inside
     true = true_vessels(path, folder)
     if folder == "FIVES":
         arteries = veins = float("nan")
@@ -111,17 +149,13 @@ def _vessel_row(path: Path, folder: str) -> tuple[float, float, float, float]:
     return dice(found.vessels, true), arteries, veins, area
 
 
-def _places(view: View) -> Places:
-    return find_places(view, find_vessels(view).vessels)
-
-
 def score_disc() -> None:
     print("disc: Dice on full frames; not found counts as 0")
     for folder in ("IDRiD", "IDRiD_1024", "DRIONS"):
         values = []
         for path in held_out(folder):
             view = View(read_pixels(path))
-            outlined = outline_disc(view, _places(view))
+            outlined = outline_disc(view, find_places(view))
             if folder == "DRIONS":
                 true = read_mask(mask_of(path, "disc"))
             else:
@@ -163,7 +197,7 @@ def score_fovea() -> None:
         for row in (row for row in rows if row["dataset"] == folder):
             path = next((DATA / folder / "images").glob(f"{row['photograph']}.*"))
             view = View(read_pixels(path))
-            places = _places(view)
+            places = find_places(view)
             height, width = view.shape
             true = float(row["y_fraction"]) * height, float(row["x_fraction"]) * width
             found = places.fovea or (1e9, 1e9)
@@ -218,7 +252,7 @@ def _print_other_camera() -> None:
 
 def _lesions(path: Path):
     view = View(read_pixels(path))
-    outlined = outline_disc(view, _places(view))
+    outlined = outline_disc(view, find_places(view))
     return find_lesions(view, outlined.disc if outlined else None)
 
 
@@ -237,7 +271,7 @@ def draw_failures(out: Path) -> None:
     for folder in ("AVRDB", "HRF", "FIVES"):
         tried = []
         for path in held_out(folder):
-            said = find_vessels(View(read_pixels(path))).vessels
+            said = _vessels(View(read_pixels(path))).vessels
             true = true_vessels(path, folder)
             tried.append((dice(said, true), path, said, true))
         _draw_worst(tried, out / f"vessels-{folder}.png")
@@ -304,7 +338,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     scores = {
-        "vessels": None, "disc": score_disc, "cup": score_cup, "fovea": score_fovea,
+        "vessels": None, "narrow": None, "disc": score_disc, "cup": score_cup, "fovea": score_fovea,
         "lesions": score_lesions, "conditions": score_conditions, "speed": score_speed,
         "failures": None,
     }  # fmt: skip
@@ -313,6 +347,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("failures"), help="for `failures`")
     asked = parser.parse_args()
     scores["vessels"] = lambda: score_vessels(asked.all_of)
+    scores["narrow"] = lambda: score_narrow(asked.all_of)
     scores["failures"] = lambda: draw_failures(asked.out)
     cv2.setNumThreads(1)
     for name in asked.what or [name for name in scores if name != "failures"]:

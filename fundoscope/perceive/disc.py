@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +13,7 @@ import numpy.typing as npt
 from fundoscope.perceive.field import Mask
 from fundoscope.perceive.frames import Frame, frame_round
 from fundoscope.perceive.runtime import model, standardised
+from fundoscope.perceive.vessels import glimpse_vessels
 from fundoscope.perceive.views import View
 
 Probability = npt.NDArray[np.float32]
@@ -19,6 +22,13 @@ CLOSE_DISCS = 3.2
 """Side of the close frame, disc diameters."""
 _DISC_OF_FIELD = 1 / 7
 """A disc's usual width, of a 45 degree field: where the outline in the field is too ragged."""
+
+DISC_DEGREES = 7.0
+FOVEA_DEGREES = 16.0
+_BELIEVED = (10.0, 80.0)
+"""Widths of a field, degrees, outside which what was found is no disc or no fovea."""
+_AGREE = 1.4
+"""Ratio of two estimates of a field's width up to which both are believed."""
 
 _MIDDLE = 0.4
 """Standard deviation of what counts as the middle of a close frame, of half its side."""
@@ -67,21 +77,21 @@ class DiscCup:
     cup_probability: Probability
 
 
-def find_places(view: View, vessels: Mask | None = None) -> Places:
+def find_places(view: View) -> Places:
     """Return where the disc and the fovea are.
 
-    Parameters
-    ----------
-    view : View
-    vessels : bool array, shape (H, W), optional
-        Where two places look like a disc, such as a plaque of exudate, the one with vessels is it.
+    Where two places look like a disc, such as a plaque of exudate, the one with vessels is it.
     """
     network = model("places")
     frame = view.frame(network.manifest["input"]["field_px"])
     said = network.outlines(view.lit_and_coloured(frame), frame.cut(view.inside))
     thresholds = network.manifest["thresholds"]
-    seen_vessels = None if vessels is None else frame.cut(vessels.astype(np.float32))
-    disc, across, disc_certainty = disc_place(said[0], thresholds["disc"], seen_vessels)
+
+    def vessels() -> Probability:
+        share: Probability = frame.cut(glimpse_vessels(view).astype(np.float32))
+        return share
+
+    disc, across, disc_certainty = disc_place(said[0], thresholds["disc"], vessels)
     # half: the place is right long before the outline of a spot without an edge is
     fovea, fovea_certainty = _peak(said[1], thresholds["fovea"] / 2)
     return Places(
@@ -91,6 +101,26 @@ def find_places(view: View, vessels: Mask | None = None) -> Places:
         fovea=frame.point_back(*fovea) if fovea else None,
         fovea_certainty=fovea_certainty,
     )
+
+
+def field_degrees(view: View, places: Places, disc_cup: DiscCup | None) -> float | None:
+    """Return how wide the field of view is, degrees, by the eye in it; None where nothing tells.
+
+    A disc is about `DISC_DEGREES` wide and lies `FOVEA_DEGREES` from the fovea. Where both tell,
+    their geometric mean is taken, unless they contradict each other: then the disc's outline
+    is trusted, since a spot is taken for a fovea more often than for a disc.
+    """
+    across = 2 * view.field.radius_px
+    told = []
+    if disc_cup is not None:
+        disc_across = 2 * math.sqrt(float(disc_cup.disc.sum()) / math.pi)
+        told.append(DISC_DEGREES * across / disc_across)
+    if places.disc and places.fovea:
+        told.append(FOVEA_DEGREES * across / math.dist(places.disc, places.fovea))
+    told = [degrees for degrees in told if _BELIEVED[0] <= degrees <= _BELIEVED[1]]
+    if len(told) == 2 and max(told) <= _AGREE * min(told):
+        return math.sqrt(told[0] * told[1])
+    return told[0] if told else None
 
 
 def outline_disc(view: View, places: Places) -> DiscCup | None:
@@ -181,14 +211,17 @@ def _back(frame: Frame, disc: Mask, cup: Mask, said: Probability) -> DiscCup:
 
 
 def disc_place(
-    probability: Probability, threshold: float, vessels: Probability | None = None
+    probability: Probability,
+    threshold: float,
+    vessels: Callable[[], Probability] | None = None,
 ) -> tuple[tuple[float, float] | None, float, float]:
     """Return centre, diameter and certainty of the likeliest piece, in pixels of the frame.
 
     Parameters
     ----------
-    probability, vessels : shape (N, N)
-        Of the disc; the share of vessels in each pixel, where it is known.
+    probability : shape (N, N)
+    threshold : below it there is none
+    vessels : looks for the share of vessels in each pixel, shape (N, N); asked only in doubt
     """
     certainty = float(probability.max())
     usual = _DISC_OF_FIELD * probability.shape[1]
@@ -207,15 +240,17 @@ def _likeliest(
     labels: npt.NDArray[np.int32],
     count: int,
     probability: Probability,
-    vessels: Probability | None,
+    vessels: Callable[[], Probability] | None,
 ) -> int:
     """Return the label of the heaviest piece; where others are nearly as heavy, vessels decide."""
     weight = np.bincount(labels.ravel(), probability.ravel(), count)
     weight[0] = 0
-    if vessels is not None:
-        covered = np.bincount(labels.ravel(), vessels.ravel(), count) / np.bincount(labels.ravel())
-        weight[weight < _RIVAL_SHARE * weight.max()] = 0
-        weight = np.where(weight > 0, covered + 0.05 * weight / weight.max(), 0)
+    rivals = weight >= _RIVAL_SHARE * weight.max()
+    if vessels is not None and rivals.sum() > 1:
+        covered = np.bincount(labels.ravel(), vessels().ravel(), count) / np.bincount(
+            labels.ravel()
+        )
+        weight = np.where(rivals, covered + 0.05 * weight / weight.max(), 0)
     return int(weight.argmax())
 
 

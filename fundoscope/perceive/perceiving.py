@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from fundoscope.perceive.conditions import Conditions, judge_conditions
-from fundoscope.perceive.disc import DiscCup, Places, find_places, outline_disc
+from fundoscope.perceive.disc import DiscCup, Places, field_degrees, find_places, outline_disc
 from fundoscope.perceive.field import Field
 from fundoscope.perceive.lesions import Lesions, find_lesions
 from fundoscope.perceive.quality import Quality, judge_quality
@@ -84,8 +84,7 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
     doubt = quality.kind == "not_a_fundus_photograph"
     if doubt and quality.kind_probabilities["not_a_fundus_photograph"] >= SURELY_NO_FUNDUS:
         return _no_fundus(name, view, quality)
-    vessels = find_vessels(view, mirrored=mirrored)
-    places = find_places(view, vessels.vessels)
+    places = find_places(view)
     if doubt and not (places.disc and places.fovea):
         return _no_fundus(name, view, quality)
     if doubt:
@@ -98,7 +97,7 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
         view=view,
         quality=quality,
         kind=kind,
-        vessels=vessels,
+        vessels=find_vessels(view, field_degrees(view, places, disc_cup), mirrored=mirrored),
         places=places,
         disc_cup=disc_cup,
         lesions=find_lesions(view, disc_cup.disc if disc_cup else None),

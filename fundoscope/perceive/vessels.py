@@ -10,8 +10,9 @@ import numpy.typing as npt
 from skimage.morphology import remove_small_objects, skeletonize
 
 from fundoscope.perceive.field import Mask
+from fundoscope.perceive.frames import Frame
 from fundoscope.perceive.runtime import model
-from fundoscope.perceive.views import View
+from fundoscope.perceive.views import View, look_px
 
 Probability = npt.NDArray[np.float32]
 """Shape (H, W), 0 to 1."""
@@ -35,47 +36,58 @@ class Vessels:
     vein_probability: Probability
 
 
-def find_vessels(view: View, *, mirrored: bool = False) -> Vessels:
+def find_vessels(view: View, degrees: float | None = None, *, mirrored: bool = False) -> Vessels:
     """Return vessels, arteries and veins of a photograph.
 
     Parameters
     ----------
     view : View
+    degrees : float, optional
+        How wide the field of view is, as `field_degrees` estimates it: a vessel is looked at as
+        large as those that were learned from. Without it the field counts as an ordinary one.
     mirrored : bool
         Look at the mirrored photograph too and take the mean: twice the time.
     """
+    manifest = model("vessels").manifest
+    frame = view.frame(look_px(manifest["input"]["field_px"], degrees))
+    said = _said(view, frame, mirrored)
+    lowest = manifest["thresholds"]["vessel"]
+    found = remove_small_objects(said[0] >= lowest, max_size=int(_SPECK_SHARE * said[0].size))
+    near = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    shown = np.where(near, said[0], np.minimum(said[0], 0.999 * lowest))  # specks
+    kind = along_vessels(found, said[1] - said[2])
+    # thresholds are met in the photograph's own pixels: a vessel a pixel wide keeps its edge
+    own = frame.back(np.dstack([shown, said[1], said[2], kind]).astype(np.float32))
+    vessels = own[..., 0] >= lowest
+    crossing = (own[..., 1] >= 0.5) & (own[..., 2] >= 0.5)
+    return Vessels(
+        vessels=vessels,
+        arteries=vessels & ((own[..., 3] > 0) | crossing),
+        veins=vessels & ((own[..., 3] <= 0) | crossing),
+        vessel_probability=own[..., 0],
+        artery_probability=own[..., 1],
+        vein_probability=own[..., 2],
+    )
+
+
+def glimpse_vessels(view: View) -> Mask:
+    """Return where vessels are seen at half the detail, in a quarter of the time; shape (H, W)."""
+    manifest = model("vessels").manifest
+    frame = view.frame(manifest["input"]["field_px"] // 2)
+    said = _said(view, frame)
+    glimpsed: Mask = frame.back(said[0]) >= manifest["thresholds"]["vessel"]
+    return glimpsed
+
+
+def _said(view: View, frame: Frame, mirrored: bool = False) -> Probability:
+    """Return what the network says of a frame, shape (3, N, N)."""
     network = model("vessels")
-    frame = view.frame(network.manifest["input"]["field_px"])
     picture, inside = view.lit(frame), frame.cut(view.inside)
     said = network.outlines(picture, inside)
     if mirrored:
         said += network.outlines(picture[:, ::-1], inside[:, ::-1])[..., ::-1]
         said /= 2
-    thresholds = network.manifest["thresholds"]
-    found = said[0] >= thresholds["vessel"]
-    found = remove_small_objects(found, max_size=int(_SPECK_SHARE * found.size))
-    arteriness = along_vessels(found, said[1] - said[2])
-    crossing = (said[1] >= 0.5) & (said[2] >= 0.5)
-    layers = np.dstack(
-        [
-            np.where(found, said[0], np.minimum(said[0], 0.999 * thresholds["vessel"])),  # specks
-            (found & ((arteriness > 0) | crossing)).astype(np.float32),
-            (found & ((arteriness <= 0) | crossing)).astype(np.float32),
-            said[1],
-            said[2],
-            found.astype(np.float32),
-        ]
-    )
-    own = frame.back(np.ascontiguousarray(layers.astype(np.float32)))
-    vessels = own[..., 5] >= 0.5
-    return Vessels(
-        vessels=vessels,
-        arteries=vessels & (own[..., 1] >= 0.5),
-        veins=vessels & (own[..., 2] >= 0.5),
-        vessel_probability=own[..., 0],
-        artery_probability=own[..., 3],
-        vein_probability=own[..., 4],
-    )
+    return said
 
 
 def along_vessels(vessels: Mask, arteriness: Probability) -> Probability:
@@ -90,14 +102,15 @@ def along_vessels(vessels: Mask, arteriness: Probability) -> Probability:
     Returns
     -------
     float array, shape (H, W)
-        0 outside the vessels. Long vessels vote in pieces, so that one wrong joint stays local.
+        Of the nearest piece; as it was given where there is none. Long vessels vote in pieces, so
+        that one wrong joint stays local.
     """
     line = skeletonize(vessels)
     near = cv2.filter2D(line.astype(np.uint8), cv2.CV_16S, np.ones((3, 3), np.int16))
     pieces = line & (near <= 3)
     count, labels = cv2.connectedComponents(pieces.astype(np.uint8), connectivity=8)
     if count < 2:
-        return np.where(vessels, arteriness, 0).astype(np.float32)
+        return arteriness.astype(np.float32)
     reach = max(4, round(_VOTE_REACH_SHARE * vessels.shape[1]))
     rows, cols = np.ogrid[: vessels.shape[0], : vessels.shape[1]]
     tiles = (rows // reach) * (vessels.shape[1] // reach + 1) + cols // reach
@@ -107,8 +120,8 @@ def along_vessels(vessels: Mask, arteriness: Probability) -> Probability:
     piece_mean = _mean_by(labels[pieces].astype(np.int64), soft[pieces])
     vote = np.zeros(vessels.shape, np.float32)
     vote[pieces] = 0.35 * tile_mean + 0.65 * piece_mean
-    nearest = _nearest_of(pieces)
-    return np.where(vessels, vote[nearest], 0).astype(np.float32)
+    near_vote: Probability = vote[_nearest_of(pieces)]
+    return near_vote
 
 
 def _mean_by(

@@ -11,6 +11,30 @@ import numpy.typing as npt
 from fundoscope.perceive.field import Field, Mask, Pixels, find_field, seen
 from fundoscope.perceive.frames import Frame, even_colour, even_light, frame_of_field
 
+ORDINARY_DEGREES = 50.0
+"""Width of the field that vessels were mostly learned from, by `field_degrees`."""
+_DEGREES = (31.0, 66.0)
+"""Widths beyond which a network looks no closer and no wider."""
+
+
+def look_px(ordinary_px: int, degrees: float | None) -> int:
+    """Return at what width a network looks at a field, so that an eye is always as large.
+
+    Parameters
+    ----------
+    ordinary_px : width at which it looks at a field of `ORDINARY_DEGREES`
+    degrees : width of this field; None where it is not known
+
+    Returns
+    -------
+    int
+        A multiple of 64 pixels.
+    """
+    if degrees is None:
+        return ordinary_px
+    least, most = _DEGREES
+    return 64 * round(ordinary_px / 64 * min(max(degrees, least), most) / ORDINARY_DEGREES)
+
 
 @dataclass(frozen=True, eq=False)
 class View:
