@@ -1,6 +1,7 @@
 """How right the shipped networks are, on photographs that they never learned from, and how fast.
 
-python benchmarks/perceive.py [vessels|narrow|disc|cup|fovea|lesions|conditions|speed|failures ...]
+python benchmarks/perceive.py [vessels|narrow|disc|place|cup|fovea|lesions|conditions|speed|
+                               failures ...]
 
 DATA is FUNDOSCOPE_DATA, or shared/data beside the repository. Scores are taken in the
 photograph's own pixels, through the same calls that `fundoscope perceive` makes; intervals are of
@@ -162,6 +163,25 @@ def score_disc() -> None:
                 true = read_coded_mask(mask_of(path, "lesions")) == 5
             values.append(dice(outlined.disc, true) if outlined else 0.0)
         print(f"  {folder} disc: {interval(values)}")
+
+
+def score_place() -> None:
+    print("where the disc is: within half a usual disc (1/14 of the field) of where an eye saw it")
+    rows = list(csv.DictReader(Path(__file__).with_name("discs_by_eye.csv").open()))
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        off = []
+        for row in (row for row in rows if row["dataset"] == dataset):
+            path = next((DATA / dataset / "images").glob(f"{row['photograph']}.*"))
+            view = View(read_pixels(path))
+            height, width = view.shape
+            true = float(row["y_fraction"]) * height, float(row["x_fraction"]) * width
+            found = find_places(view).disc or (1e9, 1e9)
+            if np.hypot(*np.subtract(found, true)) > view.field.radius_px / 7:
+                off.append(
+                    f"{row['photograph']} ({'not found' if found[0] > 1e8 else 'elsewhere'})"
+                )
+        of = sum(row["dataset"] == dataset for row in rows)
+        print(f"  {dataset}: {of - len(off)}/{of}; missed {', '.join(off) or 'none'}")
 
 
 def score_cup() -> None:
@@ -338,9 +358,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     scores = {
-        "vessels": None, "narrow": None, "disc": score_disc, "cup": score_cup, "fovea": score_fovea,
-        "lesions": score_lesions, "conditions": score_conditions, "speed": score_speed,
-        "failures": None,
+        "vessels": None, "narrow": None, "disc": score_disc, "place": score_place, "cup": score_cup,
+        "fovea": score_fovea, "lesions": score_lesions, "conditions": score_conditions,
+        "speed": score_speed, "failures": None,
     }  # fmt: skip
     parser.add_argument("what", nargs="*", choices=[*scores, []], default=[])
     parser.add_argument("--all-of", default="", help="score every photograph of this camera")

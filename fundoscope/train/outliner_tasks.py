@@ -27,6 +27,7 @@ from fundoscope.train.cup_pictures import (
 )
 from fundoscope.train.examples import IGNORED, ONLY_FIRST, Example
 from fundoscope.train.fovea_teacher import TAUGHT_FILE, read_taught
+from fundoscope.train.harsh_light import harshly_lit
 from fundoscope.train.transplants import Framed, transplanted
 
 Bytes = npt.NDArray[np.uint8]
@@ -155,8 +156,14 @@ def _disc_place_examples(data: Path, work: Path) -> Iterator[Example]:
 
 
 def _place_examples(data: Path, work: Path) -> Iterator[Example]:
-    """Yield outlined discs, and photographs whose disc and fovea were taught by anatomy."""
+    """Yield outlined discs, and photographs whose disc and fovea were taught; all twice.
+
+    The second time they are harshly lit: a disc in which red is burnt out was found in none of
+    seven photographs.
+    """
     yield from _disc_place_examples(data, work)
+    for path, disc in _outlined_discs(data):
+        yield from _harsh_example(path, disc.astype(np.uint8), known=1)
     for row in read_taught(work / TAUGHT_FILE):
         path = data / row.photograph
         height, width = photograph_size(path)[::-1]
@@ -165,6 +172,7 @@ def _place_examples(data: Path, work: Path) -> Iterator[Example]:
         spot = np.zeros((height, width), np.uint8)
         cv2.circle(spot, _xy(row.fovea), max(2, round(_FOVEA_DISCS * row.disc_across_px)), 2, -1)
         yield _place_example(path, path.parent.parent.name, disc | spot, known=3)
+        yield from _harsh_example(path, disc | spot, known=3)
 
 
 def _xy(place: tuple[float, float]) -> tuple[int, int]:
@@ -172,9 +180,22 @@ def _xy(place: tuple[float, float]) -> tuple[int, int]:
 
 
 def _place_example(path: Path, camera: str, bits: Bytes, known: int) -> Example:
-    pixels = read_pixels(path)
+    return _place_framed(path.stem, camera, read_pixels(path), bits, known)
+
+
+def _place_framed(name: str, camera: str, pixels: Bytes, bits: Bytes, known: int) -> Example:
     frame, inside, cut = _frame_of(pixels, PLACE_CACHE_PX)
-    return Example(path.stem, camera, lesion_picture(cut, inside), _cut_bits(frame, bits, 2), known)
+    return Example(name, camera, lesion_picture(cut, inside), _cut_bits(frame, bits, 2), known)
+
+
+def _harsh_example(path: Path, bits: Bytes, known: int) -> Iterator[Example]:
+    """Yield the same photograph in harsh light, as far as a disc is outlined in it."""
+    rows, cols = np.nonzero(bits & 1)
+    if len(rows):
+        pixels, name = read_pixels(path), f"{path.parent.parent.name}_{path.stem}"
+        disc = float(rows.mean()), float(cols.mean())
+        lit = harshly_lit(pixels, find_field(pixels), disc, name)
+        yield _place_framed(path.stem, f"harsh_{path.parent.parent.name}", lit, bits, known)
 
 
 # --- disc and cup, close ------------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fundoscope.perceive.conditions import judge_conditions
-from fundoscope.perceive.disc import find_places, outline_disc
+from fundoscope.perceive.disc import Places, find_places, outline_disc
 from fundoscope.perceive.lesions import find_lesions
 from fundoscope.perceive.vessels import along_vessels, find_vessels
 from fundoscope.perceive.views import View
@@ -51,6 +51,20 @@ def test_a_plaque_of_exudate_is_not_taken_for_the_disc(real_data) -> None:
     assert outlined is not None
     true = read_coded_mask(real_data / "IDRiD/lesions/IDRiD_10.png") == 5
     assert dice(outlined.disc, true) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("photograph", "row", "col", "across_px"),
+    [
+        ("UNAM_FUNDUS/images/0439_OD_f_1.jpg", 296, 256, 55),
+        ("AVRDB/images/IM002422.jpg", 604, 736, 77),
+    ],
+)
+def test_exudates_or_a_reflex_where_a_disc_was_looked_for_are_not_outlined_as_one(
+    real_data, photograph, row, col, across_px
+) -> None:
+    there = Places((row, col), across_px, 0.9, None, 0.0)
+    assert outline_disc(view_of(real_data / photograph), there) is None
 
 
 def test_the_disc_of_a_film_with_burnt_in_numbers(real_data) -> None:
