@@ -38,7 +38,9 @@ _CROP_SHARES = (0.03, 0.6)
 """What a disc covers of a crop that was made round it."""
 _ROUND_CROP = 1.5
 """Side of the first look, of a crop's: discs of close crops are larger than any learned from."""
-_SIZES_AGREE = (0.65, 1.5)
+_SURE_OF_DISC = 0.9
+"""Mean probability over an outlined disc from which it is one. Of some 220 discs looked at, those
+rightly outlined had 0.914 or more; a plaque, two reflexes and one ragged outline 0.892 or less."""
 _CUP_EDGES = (0.3, 0.7)
 _CUP_AGREED = 0.93
 """Dice of the cups at these two probabilities from which the cup's edge counts as sure."""
@@ -141,14 +143,13 @@ def outline_disc(view: View, places: Places) -> DiscCup | None:
 
 def _outlined(view: View, centre: tuple[float, float], side: float) -> DiscCup | None:
     first = _looked(view, centre, side)
-    if first is None:
-        return None
     # whatever size the field gave the disc, at the second look it has that of those learned from
-    again = _round_disc(*first[:2])
-    second = _looked(view, *again)
-    if second is None or not _alike(again[1], _round_disc(*second[:2])[1]):
+    second = first and _looked(view, *_round_disc(*first[:2]))
+    if second is None:
         return None
     frame, disc, said = second
+    if said[0][disc].mean() < _SURE_OF_DISC:
+        return None
     manifest = model("disc_cup").manifest
     lowest = manifest["thresholds"]["cup"]
     sure = cup_is_sure(said[1], disc, frame.cut(view.inside), lowest)
@@ -165,14 +166,6 @@ def _looked(
     said = network.run(standardised(close_picture(frame.cut(view.pixels))))[0][0]
     disc = _one_round_piece(said[0] >= network.manifest["thresholds"]["disc"])
     return None if disc is None else (frame, disc, said)
-
-
-def _alike(once: float, again: float) -> bool:
-    """Return whether two looks at one disc agree on its size: at plaques and reflexes they do not.
-
-    Of 218 discs looked at the two sizes were within a quarter of each other.
-    """
-    return _SIZES_AGREE[0] <= again / once <= _SIZES_AGREE[1]
 
 
 def _round_disc(frame: Frame, disc: Mask) -> tuple[tuple[float, float], float]:

@@ -58,6 +58,8 @@ def test_a_plaque_of_exudate_is_not_taken_for_the_disc(real_data) -> None:
     [
         ("UNAM_FUNDUS/images/0439_OD_f_1.jpg", 296, 256, 55),
         ("AVRDB/images/IM002422.jpg", 604, 736, 77),
+        ("AVRDB/images/IM002422.jpg", 610, 730, 90),
+        ("AVRDB/images/IM002422.jpg", 590, 740, 77),
     ],
 )
 def test_exudates_or_a_reflex_where_a_disc_was_looked_for_are_not_outlined_as_one(
