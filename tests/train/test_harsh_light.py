@@ -25,11 +25,12 @@ def test_a_name_always_brings_the_same_light(drawn) -> None:
 
 
 def test_all_are_brighter_somewhere_and_none_outside_the_eye(drawn) -> None:
-    photograph = drawn[0].photograph
-    outside = photograph.max(axis=2) == 0
+    photograph, field = drawn[0].photograph, drawn[1]
+    rows, cols = np.ogrid[:512, :512]
+    outside = np.hypot(rows - field.row, cols - field.col) > field.radius_px + 4
     for lit in lit_by_name(drawn, 12):
         assert lit.max(axis=2).mean() > photograph.max(axis=2).mean()
-        assert (lit[outside] == 0).all()
+        assert lit[outside].max() < 40
 
 
 def test_red_burns_out_in_some_and_the_disc_keeps_its_looks_in_the_others(drawn) -> None:
@@ -41,5 +42,5 @@ def test_red_burns_out_in_some_and_the_disc_keeps_its_looks_in_the_others(drawn)
             burnt += 1
         elif change < 20:
             spared += 1
-    assert burnt >= 8
-    assert spared >= 4
+    assert burnt >= 12
+    assert burnt + spared == 24
