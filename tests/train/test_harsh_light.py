@@ -1,5 +1,7 @@
 """Drawn photographs, lit as too strong a flash or light at the rim would light them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from fundoscope.train.harsh_light import harshly_lit
 @pytest.fixture(scope="module")
 def drawn() -> tuple[Phantom, Field, tuple[float, float]]:
     phantom = draw_phantom(5, 512)
+    phantom = replace(phantom, photograph=(0.6 * phantom.photograph).astype(np.uint8))
     rows, cols = np.nonzero(phantom.disc)
     return phantom, find_field(phantom.photograph), (float(rows.mean()), float(cols.mean()))
 
@@ -38,7 +41,7 @@ def test_red_burns_out_in_some_and_glare_of_the_others_lies_away_from_the_disc(d
     burnt = 0
     angles = []
     for lit in lit_by_name(drawn, 24):
-        if np.median(lit[phantom.disc][:, 0]) >= 230:
+        if np.median(lit[phantom.disc][:, 0]) >= 200:
             burnt += 1
             continue
         change = np.abs(lit.astype(int) - phantom.photograph).sum(axis=2)
