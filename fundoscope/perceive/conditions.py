@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from fundoscope.perceive.lesions import Lesions
 from fundoscope.perceive.runtime import model, standardised
 from fundoscope.perceive.views import View
 
@@ -22,13 +27,22 @@ class Conditions:
     """`uncertain` between the two thresholds of the manifest: the network abstains."""
 
 
-def judge_conditions(view: View) -> Conditions:
-    """Return the conditions of a photograph."""
+def judge_conditions(view: View, lesions: Lesions) -> Conditions:
+    """Return the conditions of a photograph; lesions that are seen in it count for some.
+
+    Parameters
+    ----------
+    view : View
+    lesions : what `find_lesions` found in it.
+    """
     network = model("conditions")
     frame = view.frame(network.manifest["input"]["field_px"])
     said = network.run(standardised(view.lit_and_coloured(frame)))[0][0]
     terms = network.manifest["outputs"]
     probabilities = {term: float(p) for term, p in zip(terms, said, strict=True)}
+    evidence = lesions.evidence(view.inside)
+    for term, line in network.manifest.get("by_lesions", {}).items():
+        probabilities[term] = with_lesions(probabilities[term], evidence, line)
     return Conditions(
         probabilities,
         {
@@ -36,6 +50,15 @@ def judge_conditions(view: View) -> Conditions:
             for term, p in probabilities.items()
         },
     )
+
+
+def with_lesions(
+    probability: float, evidence: npt.NDArray[np.float32], line: Mapping[str, Any]
+) -> float:
+    """Return a probability made of the network's and of the evidence of lesions, both weighed."""
+    near = min(max(probability, 1e-6), 1 - 1e-6)
+    logit = line["network"] * math.log(near / (1 - near)) + line["offset"]
+    return 1 / (1 + math.exp(-(logit + float(np.dot(line["lesions"], evidence)))))
 
 
 def _answer(probability: float, bounds: Mapping[str, float]) -> Answer:

@@ -27,6 +27,26 @@ class Lesions:
     certainty: Mapping[str, float]
     """Of the surest piece of each kind, 0 to 1: how sure it is that any is there."""
 
+    def evidence(self, inside: Mask) -> npt.NDArray[np.float32]:
+        """Return what is seen of each kind as one vector, for conditions to be told by.
+
+        Parameters
+        ----------
+        inside : bool array, shape (H, W)
+            Where the eye is seen.
+
+        Returns
+        -------
+        float32 array, shape (12,)
+            Of the kinds in order: four certainties; four logarithms of one plus the share of the
+            eye, in ten-thousandths; four logarithms of one plus the number of pieces.
+        """
+        masks = [self.masks[kind] for kind in LESION_KINDS]
+        shares = [1e4 * mask.sum() / max(1, inside.sum()) for mask in masks]
+        pieces = [cv2.connectedComponents(mask.astype(np.uint8))[0] - 1 for mask in masks]
+        certainties = [self.certainty[kind] for kind in LESION_KINDS]
+        return np.array([*certainties, *np.log1p(shares), *np.log1p(pieces)], np.float32)
+
 
 def find_lesions(view: View, disc: Mask | None = None) -> Lesions:
     """Return the lesions of a photograph.

@@ -92,6 +92,7 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
     disc_cup = outline_disc(view, places)
     kind = kind_of(view, quality, places, disc_cup)
     refused = _why_not(quality, kind)
+    lesions = find_lesions(view, disc_cup.disc if disc_cup else None)
     return Perceived(
         name=name,
         view=view,
@@ -100,8 +101,8 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
         vessels=find_vessels(view, field_degrees(view, places, disc_cup), mirrored=mirrored),
         places=places,
         disc_cup=disc_cup,
-        lesions=find_lesions(view, disc_cup.disc if disc_cup else None),
-        conditions=None if refused else judge_conditions(view),
+        lesions=lesions,
+        conditions=None if refused else judge_conditions(view, lesions),
         refused=refused,
     )
 

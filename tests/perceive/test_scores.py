@@ -99,20 +99,19 @@ def test_hard_exudates_are_outlined_and_a_healthy_eye_has_few_lesions(real_data)
         assert mask.mean() < 1e-3, kind
 
 
-def test_a_cataract_is_more_probable_in_a_hazy_eye_than_in_a_clear_one(real_data) -> None:
+def test_conditions_are_more_probable_in_eyes_that_have_them(real_data) -> None:
     rows = list(csv.DictReader((real_data / "ODIR5K/labels.csv").read_text().splitlines()))
-    said = {}
-    for keyword in ("cataract", "normal fundus"):
+
+    def usual(keyword: str, condition: str) -> float:
         some = [row["image"] for row in rows if row["keywords"] == keyword][:6]
-        said[keyword] = np.median(
-            [
-                judge_conditions(view_of(real_data / "ODIR5K/images" / name)).probabilities[
-                    "cataract"
-                ]
-                for name in some
-            ]
-        )
-    assert said["cataract"] > said["normal fundus"] + 0.2
+        views = [view_of(real_data / "ODIR5K/images" / name) for name in some]
+        said = [judge_conditions(view, find_lesions(view)).probabilities for view in views]
+        return float(np.median([probabilities[condition] for probabilities in said]))
+
+    assert usual("cataract", "cataract") > usual("normal fundus", "cataract") + 0.2
+    severe = "severe nonproliferative retinopathy"
+    retinopathy = "diabetic_retinopathy"
+    assert usual(severe, retinopathy) > usual("normal fundus", retinopathy) + 0.2
 
 
 def test_a_vessel_is_of_one_kind_from_junction_to_junction() -> None:
