@@ -32,7 +32,6 @@ from fundoscope.perceive.vessels import Vessels, find_vessels
 from fundoscope.perceive.views import View
 from fundoscope.read.masks import read_coded_mask, read_mask
 from fundoscope.read.photographs import read_pixels
-from fundoscope.train.cup_pictures import height_ratio
 
 DATA = Path(os.environ.get("FUNDOSCOPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 HELD_OUT_EVERY = {"AVRDB": 7}
@@ -204,9 +203,7 @@ def score_cup() -> None:
 def _vertical_ratio(name: str) -> float | None:
     view = View(read_pixels(DATA / "ODIR5K/images" / name))
     found = outline_disc(view, find_places(view))
-    if found is None or not found.cup.any():
-        return None
-    return height_ratio(found.disc + 2 * found.cup.astype(np.uint8))
+    return found.vertical_ratio if found else None
 
 
 def score_fovea() -> None:

@@ -79,6 +79,12 @@ class DiscCup:
     disc_probability: Probability
     cup_probability: Probability
 
+    @property
+    def vertical_ratio(self) -> float | None:
+        """Height of the cup, of the disc's; None where the cup was not told."""
+        disc, cup = (np.flatnonzero(mask.any(axis=1)) for mask in (self.disc, self.cup))
+        return float(np.ptp(cup) + 1) / float(np.ptp(disc) + 1) if len(cup) else None
+
 
 def find_places(view: View) -> Places:
     """Return where the disc and the fovea are.

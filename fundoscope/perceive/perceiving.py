@@ -102,7 +102,7 @@ def perceive_view(name: str, view: View, *, mirrored: bool = False) -> Perceived
         places=places,
         disc_cup=disc_cup,
         lesions=lesions,
-        conditions=None if refused else judge_conditions(view, lesions),
+        conditions=None if refused else judge_conditions(view, lesions, disc_cup),
         refused=refused,
     )
 

@@ -23,11 +23,11 @@ from fundoscope.train.condition_eyes import (
     Floats,
     prepared_eyes,
 )
-from fundoscope.train.condition_lesions import (
-    LesionLine,
+from fundoscope.train.condition_findings import (
+    FindingsLine,
     evidence_of,
-    lesion_lines,
-    shown_by_lesions,
+    findings_lines,
+    shown_by_findings,
 )
 from fundoscope.train.conditions import (
     CHANNELS,
@@ -49,7 +49,7 @@ _BINS = 10
 
 
 Lines = npt.NDArray[np.float64]
-"""Shape (conditions, 3): weights of the network's logit and of the lesions', and an offset."""
+"""Shape (conditions, 3): weights of the network's logit and of the findings', and an offset."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Judged:
     logits: Floats
     """Of the network, shape (n, conditions)."""
     shown: Floats
-    """By lesions, shape (n, conditions); 0 for conditions that they do not tell."""
+    """By findings, shape (n, conditions); 0 for conditions that they do not tell."""
     truth: Floats
     known: Floats
     patients: npt.NDArray[Any]
@@ -70,7 +70,7 @@ class Judged:
         return Judged(*(part[which] for part in parts))
 
     def by_network(self) -> Judged:
-        """Return the same eyes, their lesions not counted."""
+        """Return the same eyes, their findings not counted."""
         return replace(self, shown=np.zeros_like(self.shown))
 
 
@@ -96,15 +96,15 @@ def ship_conditions(config: ConditionsConfig, weights: Path) -> Path:
     network, steps = trained(new_classifier, config.run)
     eyes = prepared_eyes(config.data / "ODIR5K", config.run.parent)
     evidence = evidence_of(eyes, config.data / "ODIR5K", config.run.parent)
-    by_lesions = lesion_lines(eyes, evidence, config.fold)
+    by_findings = findings_lines(eyes, evidence, config.fold)
     apart = np.flatnonzero(eyes.folds() == config.fold)
-    shown = shown_by_lesions(by_lesions, evidence[apart])
+    shown = shown_by_findings(by_findings, evidence[apart])
     judged = Judged(
         logits_of(network, eyes, apart), shown, eyes.truth[apart], eyes.known[apart],
         eyes.patients[apart],
     )  # fmt: skip
     write_classifier(network, calibration(judged.by_network()), weights / "conditions.onnx")
-    manifest = _manifest(config, steps, network, judged, by_lesions)
+    manifest = _manifest(config, steps, network, judged, by_findings)
     manifest["trained_on"][0]["photographs"] = len(eyes.names) - len(apart)
     path = weights / "conditions.json"
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -119,9 +119,9 @@ def write_classifier(network: nn.Module, lines: Lines, path: Path) -> None:
 
 
 def calibration(judged: Judged) -> Lines:
-    """Return, for each condition, how network and lesions count and an offset (Platt 1999).
+    """Return, for each condition, how network and findings count and an offset (Platt 1999).
 
-    Shape (conditions, 3). Where lesions tell nothing their weight is 0.
+    Shape (conditions, 3). Where findings tell nothing their weight is 0.
     """
     return np.array([_line(judged, column) for column in range(judged.logits.shape[1])])
 
@@ -187,7 +187,7 @@ def _manifest(
     steps: int,
     network: nn.Module,
     judged: Judged,
-    by_lesions: Mapping[str, LesionLine],
+    by_findings: Mapping[str, FindingsLine],
 ) -> dict[str, Any]:
     said, truth = _probability(weighed(judged, calibration(judged))), judged.truth
     known = judged.known > 0
@@ -202,14 +202,14 @@ def _manifest(
             term: thresholds(said[known[:, k], k], truth[known[:, k], k])
             for k, term in enumerate(CONDITIONS)
         },
-        "by_lesions": lines_at_runtime(judged, by_lesions),
+        "by_findings": lines_at_runtime(judged, by_findings),
         "trained_on": [
             {"set": "ODIR5K", "photographs": 0, "licence": "challenge data, none stated"}
         ],
         "scores": {
             "fold": f"{config.fold} of {FOLDS}, {len(truth)} eyes, no patient in two folds",
             "auc": _areas_with_intervals(judged, _crossed(judged)),
-            "auc_without_lesions": areas(judged.logits, truth, judged.known),
+            "auc_without_findings": areas(judged.logits, truth, judged.known),
             "calibration_error": _calibration_errors(judged),
         },
         "licence": "research-only: ODIR5K states no licence",
@@ -220,17 +220,17 @@ def _manifest(
     }
 
 
-def lines_at_runtime(judged: Judged, by_lesions: Mapping[str, LesionLine]) -> dict[str, Any]:
+def lines_at_runtime(judged: Judged, by_findings: Mapping[str, FindingsLine]) -> dict[str, Any]:
     """Return how what the network says, once calibrated alone, and the evidence are weighed."""
     alone, both = calibration(judged.by_network()), calibration(judged)
     found = {}
-    for term, line in by_lesions.items():
+    for term, line in by_findings.items():
         column = list(CONDITIONS).index(term)
         (slope, _, offset), (both_slope, weight, both_offset) = alone[column], both[column]
         share = both_slope / slope
         found[term] = {
             "network": round(share, 5),
-            "lesions": [round(float(weight * value), 5) for value in line.weights],
+            "findings": [round(float(weight * value), 5) for value in line.weights],
             "offset": round(both_offset - share * offset + weight * line.offset, 5),
         }
     return found

@@ -105,7 +105,7 @@ def test_conditions_are_more_probable_in_eyes_that_have_them(real_data) -> None:
     def usual(keyword: str, condition: str) -> float:
         some = [row["image"] for row in rows if row["keywords"] == keyword][:6]
         views = [view_of(real_data / "ODIR5K/images" / name) for name in some]
-        said = [judge_conditions(view, find_lesions(view)).probabilities for view in views]
+        said = [judge_conditions(v, find_lesions(v), None).probabilities for v in views]
         return float(np.median([probabilities[condition] for probabilities in said]))
 
     assert usual("cataract", "cataract") > usual("normal fundus", "cataract") + 0.2

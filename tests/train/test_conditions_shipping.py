@@ -5,9 +5,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from fundoscope.perceive.conditions import with_lesions  # noqa: E402
+from fundoscope.perceive.conditions import with_findings  # noqa: E402
 from fundoscope.train.condition_eyes import CONDITIONS  # noqa: E402
-from fundoscope.train.condition_lesions import LesionLine, shown_by_lesions  # noqa: E402
+from fundoscope.train.condition_findings import FindingsLine, shown_by_findings  # noqa: E402
 from fundoscope.train.conditions import areas, new_classifier  # noqa: E402
 from fundoscope.train.conditions_shipping import (  # noqa: E402
     Judged,
@@ -20,15 +20,15 @@ from fundoscope.train.conditions_shipping import (  # noqa: E402
 )
 
 RETINOPATHY = list(CONDITIONS).index("diabetic_retinopathy")
-LINES = {"diabetic_retinopathy": LesionLine(np.linspace(-0.5, 1, 12), -0.3)}
+LINES = {"diabetic_retinopathy": FindingsLine(np.linspace(-0.5, 1, 14), -0.3)}
 
 
 def judged_eyes(count: int) -> tuple[Judged, np.ndarray]:
-    """Return eyes of which retinopathy is half the network's logit, 0.8 of the lesions', less 1."""
+    """Return eyes whose odds are half the network's logit, 0.8 of the findings', less 1."""
     chance = np.random.default_rng(0)
     logits = chance.normal(0, 2, (count, len(CONDITIONS))).astype(np.float32)
-    evidence = chance.normal(0, 1, (count, 12)).astype(np.float32)
-    shown = shown_by_lesions(LINES, evidence)
+    evidence = chance.normal(0, 1, (count, 14)).astype(np.float32)
+    shown = shown_by_findings(LINES, evidence)
     odds = 0.5 * logits + 0.8 * shown - 1
     truth = (chance.random(odds.shape) < 1 / (1 + np.exp(-odds))).astype(np.float32)
     return Judged(logits, shown, truth, np.ones_like(truth), np.arange(count)), evidence
@@ -41,7 +41,7 @@ def test_the_lines_of_calibration_are_found_again() -> None:
         assert line == pytest.approx(expected, abs=0.06)
 
 
-def test_lesions_that_tell_a_condition_make_it_better_told() -> None:
+def test_findings_that_tell_a_condition_make_it_better_told() -> None:
     judged, _ = judged_eyes(4000)
     alone = areas(judged.logits, judged.truth, judged.known)
     both = areas(weighed(judged, calibration(judged)), judged.truth, judged.known)
@@ -49,13 +49,13 @@ def test_lesions_that_tell_a_condition_make_it_better_told() -> None:
     assert both["glaucoma"] == pytest.approx(alone["glaucoma"], abs=1e-4)
 
 
-def test_what_runs_weighs_network_and_lesions_as_what_was_fitted() -> None:
+def test_what_runs_weighs_network_and_findings_as_what_was_fitted() -> None:
     judged, evidence = judged_eyes(500)
     alone = 1 / (1 + np.exp(-weighed(judged.by_network(), calibration(judged.by_network()))))
     fitted = 1 / (1 + np.exp(-weighed(judged, calibration(judged))))
     line = lines_at_runtime(judged, LINES)["diabetic_retinopathy"]
     for eye in range(0, 500, 50):
-        said = with_lesions(float(alone[eye, RETINOPATHY]), evidence[eye], line)
+        said = with_findings(float(alone[eye, RETINOPATHY]), evidence[eye], line)
         assert said == pytest.approx(float(fitted[eye, RETINOPATHY]), abs=2e-3)
 
 

@@ -1,4 +1,4 @@
-"""What lesions tell of conditions: learned from the eyes that the classifier learned from."""
+"""What lesions and the cup tell of conditions, by eyes that the classifier learned from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fundoscope.perceive.conditions import evidence_in
 from fundoscope.perceive.disc import find_places, outline_disc
 from fundoscope.perceive.lesions import find_lesions
 from fundoscope.perceive.views import View
@@ -19,24 +20,30 @@ from fundoscope.read.sources import SourceRequest
 from fundoscope.records import Record
 from fundoscope.train.condition_eyes import CONDITIONS, Eyes, Floats
 
-TOLD_BY_LESIONS = ("diabetic_retinopathy", "age_related_macular_degeneration", "normal_fundus")
-"""Lesions are what the first is graded by, drusen look like exudates, and the last has neither."""
-EVIDENCE_FILE = "conditions.lesions.jsonl"
+_LESIONS, _CUP = slice(0, 12), slice(12, 14)
+TOLD_BY: Mapping[str, slice] = {
+    "diabetic_retinopathy": _LESIONS,
+    "age_related_macular_degeneration": _LESIONS,  # drusen look like exudates
+    "normal_fundus": _LESIONS,
+    "glaucoma": _CUP,
+}
+"""Conditions that findings tell, and by which parts of the evidence."""
+EVIDENCE_FILE = "conditions.findings.jsonl"
 _REGULARITY = 0.3
 """Inverse strength of the penalty on weights (scikit-learn's `C`)."""
 
 
 @dataclass(frozen=True, eq=False)
-class LesionLine:
-    """How much each part of `Lesions.evidence` speaks for a condition."""
+class FindingsLine:
+    """How much each part of `evidence_in` speaks for a condition."""
 
     weights: npt.NDArray[np.float64]
-    """Shape (12,)."""
+    """Shape (14,)."""
     offset: float
 
 
 def evidence_of(eyes: Eyes, odir: Path, work: Path) -> Floats:
-    """Return what the shipped networks see of lesions in each eye, shape (n, 12).
+    """Return what the shipped networks find in each eye, shape (n, 14).
 
     It is looked for once, a second an eye, and kept line by line in the folder `work`.
     """
@@ -72,25 +79,27 @@ def _evidence_in(photograph: Path) -> list[float]:
     view = View(read_pixels(photograph))
     outlined = outline_disc(view, find_places(view))
     lesions = find_lesions(view, outlined.disc if outlined else None)
-    return [round(float(value), 5) for value in lesions.evidence(view.inside)]
+    return [round(float(value), 5) for value in evidence_in(view, lesions, outlined)]
 
 
-def lesion_lines(eyes: Eyes, evidence: Floats, fold: int) -> Mapping[str, LesionLine]:
-    """Return the line of each condition that lesions tell, by eyes of all folds but one."""
+def findings_lines(eyes: Eyes, evidence: Floats, fold: int) -> Mapping[str, FindingsLine]:
+    """Return the line of each condition that findings tell, by eyes of all folds but one."""
     from sklearn.linear_model import LogisticRegression
 
     lines = {}
-    for term in TOLD_BY_LESIONS:
+    for term, parts in TOLD_BY.items():
         column = list(CONDITIONS).index(term)
         learned = (eyes.folds() != fold) & (eyes.known[:, column] > 0)
         fitted = LogisticRegression(C=_REGULARITY, max_iter=1000)
-        fitted.fit(evidence[learned], eyes.truth[learned, column])
-        lines[term] = LesionLine(fitted.coef_[0], float(fitted.intercept_[0]))
+        fitted.fit(evidence[learned, parts], eyes.truth[learned, column])
+        weights = np.zeros(evidence.shape[1])
+        weights[parts] = fitted.coef_[0]
+        lines[term] = FindingsLine(weights, float(fitted.intercept_[0]))
     return lines
 
 
-def shown_by_lesions(lines: Mapping[str, LesionLine], evidence: Floats) -> Floats:
-    """Return what the lines make of evidence (n, 12): shape (n, conditions), 0 where none tells."""
+def shown_by_findings(lines: Mapping[str, FindingsLine], evidence: Floats) -> Floats:
+    """Return what the lines make of evidence (n, 14): shape (n, conditions), 0 where none tells."""
     shown = np.zeros((len(evidence), len(CONDITIONS)), np.float32)
     for term, line in lines.items():
         shown[:, list(CONDITIONS).index(term)] = evidence @ line.weights + line.offset
