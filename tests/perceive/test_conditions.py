@@ -24,7 +24,7 @@ def lesions(haemorrhages: int = 0) -> Lesions:
     for k in range(haemorrhages):
         masks["haemorrhage"][150:160, 100 + 30 * k : 110 + 30 * k] = True
     certainty = {kind: 0.9 * masks[kind].any() for kind in LESION_KINDS}
-    return Lesions(masks, {kind: UNSURE for kind in LESION_KINDS}, certainty)
+    return Lesions(masks, dict.fromkeys(LESION_KINDS, UNSURE), certainty)
 
 
 def disc_cup(cup_rows: int) -> DiscCup:
