@@ -46,7 +46,7 @@ class NetworkRun:
 STEPS: Mapping[str, int] = {
     "vessels": 9114,
     "lesions": 6738,
-    "places": 400,
+    "places": 2800,
     "disc_cup": 4460,
     "quality": 650,
     "conditions": 1280,
