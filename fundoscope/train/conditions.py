@@ -77,8 +77,7 @@ def train_conditions(
         if learner.step % config.keep_every_steps == 0 or learner.step == config.steps:
             learner.keep(config.run)
             said = probabilities(learner.mean_network, eyes, apart)
-            found = areas(said, eyes.truth[apart], eyes.known[apart])
-            log(config.run, step=learner.step, areas=found)
+            log(config.run, step=learner.step, areas=areas(said, eyes, apart))
     return config.run / CHECKPOINT
 
 
@@ -129,15 +128,13 @@ def mirrored_mean(network: nn.Module, picture: Tensor) -> Tensor:
     return said
 
 
-def areas(said: Floats, truth: Floats, known: Floats) -> dict[str, Any]:
-    """Return the area under the ROC curve of each condition, and their mean; all (n, conditions).
-
-    What is not known does not count.
-    """
+def areas(said: Floats, eyes: Eyes, which: Indices) -> dict[str, Any]:
+    """Return the area under the ROC curve of each condition, and their mean."""
     from sklearn.metrics import roc_auc_score
 
     found: dict[str, float] = {}
     for column, term in enumerate(CONDITIONS):
-        sure = known[:, column] > 0
-        found[term] = round(float(roc_auc_score(truth[sure, column], said[sure, column])), 4)
+        sure = eyes.known[which, column] > 0
+        truth = eyes.truth[which, column][sure]
+        found[term] = round(float(roc_auc_score(truth, said[sure, column])), 4)
     return found | {"mean": round(float(np.mean(list(found.values()))), 4)}

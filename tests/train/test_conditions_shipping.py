@@ -8,55 +8,42 @@ torch = pytest.importorskip("torch")
 from fundoscope.perceive.conditions import with_findings  # noqa: E402
 from fundoscope.train.condition_eyes import CONDITIONS  # noqa: E402
 from fundoscope.train.condition_findings import FindingsLine, shown_by_findings  # noqa: E402
-from fundoscope.train.conditions import areas, new_classifier  # noqa: E402
+from fundoscope.train.conditions import new_classifier  # noqa: E402
 from fundoscope.train.conditions_shipping import (  # noqa: E402
-    Judged,
+    FINDINGS_COUNT,
     calibration,
     calibration_error,
     lines_at_runtime,
     thresholds,
-    weighed,
     write_classifier,
 )
 
-RETINOPATHY = list(CONDITIONS).index("diabetic_retinopathy")
-LINES = {"diabetic_retinopathy": FindingsLine(np.linspace(-0.5, 1, 14), -0.3)}
 
-
-def judged_eyes(count: int) -> tuple[Judged, np.ndarray]:
-    """Return eyes whose odds are half the network's logit, 0.8 of the findings', less 1."""
+def test_the_line_of_calibration_is_found_again() -> None:
     chance = np.random.default_rng(0)
-    logits = chance.normal(0, 2, (count, len(CONDITIONS))).astype(np.float32)
-    evidence = chance.normal(0, 1, (count, 14)).astype(np.float32)
-    shown = shown_by_findings(LINES, evidence)
-    odds = 0.5 * logits + 0.8 * shown - 1
-    truth = (chance.random(odds.shape) < 1 / (1 + np.exp(-odds))).astype(np.float32)
-    return Judged(logits, shown, truth, np.ones_like(truth), np.arange(count)), evidence
-
-
-def test_the_lines_of_calibration_are_found_again() -> None:
-    judged, _ = judged_eyes(20_000)
-    for column, line in enumerate(calibration(judged)):
-        expected = (0.5, 0.8 if column == RETINOPATHY else 0.0, -1)
-        assert line == pytest.approx(expected, abs=0.06)
-
-
-def test_findings_that_tell_a_condition_make_it_better_told() -> None:
-    judged, _ = judged_eyes(4000)
-    alone = areas(judged.logits, judged.truth, judged.known)
-    both = areas(weighed(judged, calibration(judged)), judged.truth, judged.known)
-    assert both["diabetic_retinopathy"] > alone["diabetic_retinopathy"] + 0.05
-    assert both["glaucoma"] == pytest.approx(alone["glaucoma"], abs=1e-4)
+    logits = chance.normal(0, 2, (20_000, 1)).astype(np.float32)
+    truth = (chance.random((20_000, 1)) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(np.float32)
+    ((slope, offset),) = calibration(logits, truth, np.ones_like(truth))
+    assert slope == pytest.approx(0.5, abs=0.05)
+    assert offset == pytest.approx(-1, abs=0.05)
 
 
 def test_what_runs_weighs_network_and_findings_as_what_was_fitted() -> None:
-    judged, evidence = judged_eyes(500)
-    alone = 1 / (1 + np.exp(-weighed(judged.by_network(), calibration(judged.by_network()))))
-    fitted = 1 / (1 + np.exp(-weighed(judged, calibration(judged))))
-    line = lines_at_runtime(judged, LINES)["diabetic_retinopathy"]
-    for eye in range(0, 500, 50):
-        said = with_findings(float(alone[eye, RETINOPATHY]), evidence[eye], line)
-        assert said == pytest.approx(float(fitted[eye, RETINOPATHY]), abs=2e-3)
+    chance = np.random.default_rng(0)
+    logits = chance.normal(0, 2, (20, len(CONDITIONS)))
+    evidence = chance.normal(0, 1, (20, 14)).astype(np.float32)
+    findings = {"glaucoma": FindingsLine(np.linspace(-0.5, 1, 14), -0.3)}
+    alone, both = chance.uniform(0.5, 2, (2, len(CONDITIONS), 2))
+    column = list(CONDITIONS).index("glaucoma")
+    shown = shown_by_findings(findings, evidence)
+    assert shown[:, column].any()
+    assert not np.delete(shown, column, axis=1).any()
+    line = lines_at_runtime(alone, both, findings)["glaucoma"]
+    for eye in range(20):
+        by_network = 1 / (1 + np.exp(-(alone[column] @ [logits[eye, column], 1])))
+        together = logits[eye, column] + FINDINGS_COUNT * shown[eye, column]
+        fitted = 1 / (1 + np.exp(-(both[column] @ [together, 1])))
+        assert with_findings(by_network, evidence[eye], line) == pytest.approx(fitted, abs=1e-3)
 
 
 def test_the_calibration_error_by_hand() -> None:
@@ -75,7 +62,7 @@ def test_five_percent_of_the_ill_are_denied_and_of_the_others_claimed() -> None:
 
 def test_a_picture_and_its_mirror_are_told_the_same(tmp_path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    write_classifier(new_classifier().eval(), np.tile([1.0, 0.0, 0.0], (7, 1)), tmp_path / "c.onnx")
+    write_classifier(new_classifier().eval(), np.tile([1.0, 0.0], (7, 1)), tmp_path / "c.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "c.onnx", providers=["CPUExecutionProvider"])
     picture = np.random.default_rng(0).normal(0, 1, (1, 6, 256, 256)).astype(np.float32)
     (one,) = session.run(None, {"picture": picture})
