@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -326,8 +327,9 @@ def test_making_the_page_leaves_no_event_loop_open(monkeypatch):
     new = asyncio.new_event_loop
     monkeypatch.setattr(asyncio, "new_event_loop", lambda: made.append(new()) or made[-1])
     monkeypatch.setattr(asyncio.runners.events, "new_event_loop", asyncio.new_event_loop)
-    app = chat.mount(FastAPI(openapi_url=None), PhantomAssistant())
-    assert app.routes
+    with ThreadPoolExecutor(1) as thread:  # the browser of other tests may run a loop in this one
+        app = FastAPI(openapi_url=None)
+        assert thread.submit(chat.mount, app, PhantomAssistant()).result().routes
     assert made
     assert all(loop.is_closed() for loop in made)
 
