@@ -80,13 +80,14 @@ def stage(
     from transformers.utils import logging
 
     from fundoscope.train.stage_config import read_stage
-    from fundoscope.train.stages import train_stage
+    from fundoscope.train.stages import leave_together, train_stage
 
     logging.disable_progress_bar()
     changes = {"model": model, "out": output}
     config = read_stage(file, **{name: value for name, value in changes.items() if value})
     with advancing(f"training {config.out.name}", config.steps or 0) as progress:
         done = train_stage(config, progress)
+    leave_together()
     if as_json:
         out.print_json(data=done.manifest)
         return

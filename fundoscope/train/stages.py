@@ -270,5 +270,19 @@ def _manifest(config: StageConfig, trainer: StageTrainer, seconds: float) -> dic
     }
 
 
+def leave_together() -> None:
+    """End what several processes share, once the last is done; call it before a process ends.
+
+    One that ends while the first still writes the model can abort, and takes the others with it.
+    """
+    state = _shared()
+    state.wait_for_everyone()
+    state.destroy_process_group()
+
+
 def _processes() -> int:
-    return int(PartialState(cpu=not torch.cuda.is_available()).num_processes)
+    return int(_shared().num_processes)
+
+
+def _shared() -> PartialState:
+    return PartialState(cpu=not torch.cuda.is_available())

@@ -331,8 +331,9 @@ TWO = """
 import sys
 from pathlib import Path
 from fundoscope.train.stage_config import read_stage
-from fundoscope.train.stages import train_stage
+from fundoscope.train.stages import leave_together, train_stage
 train_stage(read_stage(Path(sys.argv[1])))
+leave_together()
 """
 
 
