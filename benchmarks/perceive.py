@@ -97,12 +97,8 @@ def score_vessels(all_of: str) -> None:
 
 
 def _vessels(view: View) -> Vessels:
-    return find_vessels(view, _degrees(view))
-
-
-def _degrees(view: View) -> float | None:
     places = find_places(view)
-    return field_degrees(view, places, outline_disc(view, places))
+    return find_vessels(view, field_degrees(view, places, outline_disc(view, places)))
 
 
 NARROW_DEGREES = 30.0
@@ -118,7 +114,8 @@ def score_narrow(all_of: str) -> None:
 
 def _narrow_row(path: Path, folder: str) -> tuple[float, float] | None:
     whole = View(read_pixels(path))
-    places, degrees = find_places(whole), _degrees(whole)
+    places = find_places(whole)
+    degrees = field_degrees(whole, places, outline_disc(whole, places))
     if places.disc is None or degrees is None:
         return None
     field = whole.field

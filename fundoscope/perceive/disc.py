@@ -86,6 +86,11 @@ class DiscCup:
         return float(np.ptp(cup) + 1) / float(np.ptp(disc) + 1) if len(cup) else None
 
 
+def round_across(mask: Mask) -> float:
+    """Return the diameter of the circle as large as a mask, pixels."""
+    return 2 * math.sqrt(float(mask.sum()) / math.pi)
+
+
 def find_places(view: View) -> Places:
     """Return where the disc and the fovea are.
 
@@ -122,8 +127,7 @@ def field_degrees(view: View, places: Places, disc_cup: DiscCup | None) -> float
     across = 2 * view.field.radius_px
     told = []
     if disc_cup is not None:
-        disc_across = 2 * math.sqrt(float(disc_cup.disc.sum()) / math.pi)
-        told.append(DISC_DEGREES * across / disc_across)
+        told.append(DISC_DEGREES * across / round_across(disc_cup.disc))
     if places.disc and places.fovea:
         told.append(FOVEA_DEGREES * across / math.dist(places.disc, places.fovea))
     told = [degrees for degrees in told if _BELIEVED[0] <= degrees <= _BELIEVED[1]]
@@ -242,7 +246,7 @@ def disc_place(
     piece = labels == _likeliest(labels, count, probability, vessels)
     rows, cols = np.nonzero(piece)
     shares = probability[rows, cols]
-    across = 2 * float(np.sqrt(piece.sum() / np.pi))
+    across = round_across(piece)
     centre = (float(np.average(rows, weights=shares)), float(np.average(cols, weights=shares)))
     return centre, float(np.clip(across, 0.35 * usual, 2.2 * usual)), certainty
 

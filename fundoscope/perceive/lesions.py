@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fundoscope.perceive.disc import round_across
 from fundoscope.perceive.field import Mask
 from fundoscope.perceive.runtime import model
 from fundoscope.perceive.views import View
@@ -88,8 +89,7 @@ def _large_enough(mask: Mask, least_px: int) -> Mask:
 
 
 def _grown(disc: Mask) -> Mask:
-    across = 2 * float(np.sqrt(disc.sum() / np.pi))
-    reach = max(1, round(_MARGIN_OF_DISC * across))
+    reach = max(1, round(_MARGIN_OF_DISC * round_across(disc)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     grown: Mask = cv2.dilate(disc.astype(np.uint8), kernel) > 0
     return grown

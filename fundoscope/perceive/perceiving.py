@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Literal, cast
 
 from fundoscope.perceive.conditions import Conditions, judge_conditions
-from fundoscope.perceive.disc import DiscCup, Places, field_degrees, find_places, outline_disc
+from fundoscope.perceive.disc import (
+    DiscCup,
+    Places,
+    field_degrees,
+    find_places,
+    outline_disc,
+    round_across,
+)
 from fundoscope.perceive.field import Field
 from fundoscope.perceive.lesions import Lesions, find_lesions
 from fundoscope.perceive.quality import Quality, judge_quality
@@ -121,7 +128,7 @@ def kind_of(view: View, quality: Quality, places: Places, disc_cup: DiscCup | No
     across = 2 * view.field.radius_px
     small = near = False
     if disc_cup is not None and not view.field.whole_frame:
-        small = 2 * math.sqrt(float(disc_cup.disc.sum()) / math.pi) < SMALL_DISC * across
+        small = round_across(disc_cup.disc) < SMALL_DISC * across
     if places.disc and places.fovea:
         near = math.dist(places.disc, places.fovea) < NEAR_FOVEA * across
     if quality.kind == "ultra_wide" or small or near:
