@@ -15,7 +15,7 @@ from fundoscope.perceive.disc import close_picture
 from fundoscope.perceive.field import Field, find_field, seen
 from fundoscope.perceive.frames import Frame, even_colour, even_light, frame_of_field
 from fundoscope.read.masks import read_coded_mask, read_mask
-from fundoscope.read.photographs import photograph_size, read_pixels
+from fundoscope.read.photographs import read_pixels
 from fundoscope.train.crops import Draw
 from fundoscope.train.cup_pictures import (
     close_disc,
@@ -152,7 +152,7 @@ _FOVEA_DISCS = 0.3
 
 def _disc_place_examples(data: Path, work: Path) -> Iterator[Example]:
     for path, disc in _outlined_discs(data):
-        yield _place_example(path, path.parent.parent.name, disc.astype(np.uint8), known=1)
+        yield _place_example(path, read_pixels(path), disc.astype(np.uint8), known=1)
 
 
 def _place_examples(data: Path, work: Path) -> Iterator[Example]:
@@ -163,39 +163,36 @@ def _place_examples(data: Path, work: Path) -> Iterator[Example]:
     """
     yield from _disc_place_examples(data, work)
     for path, disc in _outlined_discs(data):
-        yield from _harsh_example(path, disc.astype(np.uint8), known=1)
+        yield from _harsh_example(path, read_pixels(path), disc.astype(np.uint8), known=1)
     for row in read_taught(work / TAUGHT_FILE):
         path = data / row.photograph
-        height, width = photograph_size(path)[::-1]
-        disc = np.zeros((height, width), np.uint8)
+        pixels = read_pixels(path)
+        disc = np.zeros(pixels.shape[:2], np.uint8)
         cv2.circle(disc, _xy(row.disc), round(row.disc_across_px / 2), 1, -1)
-        spot = np.zeros((height, width), np.uint8)
+        spot = np.zeros(pixels.shape[:2], np.uint8)
         cv2.circle(spot, _xy(row.fovea), max(2, round(_FOVEA_DISCS * row.disc_across_px)), 2, -1)
-        yield _place_example(path, path.parent.parent.name, disc | spot, known=3)
-        yield from _harsh_example(path, disc | spot, known=3)
+        yield _place_example(path, pixels, disc | spot, known=3)
+        yield from _harsh_example(path, pixels, disc | spot, known=3)
 
 
 def _xy(place: tuple[float, float]) -> tuple[int, int]:
     return round(place[1]), round(place[0])
 
 
-def _place_example(path: Path, camera: str, bits: Bytes, known: int) -> Example:
-    return _place_framed(path.stem, camera, read_pixels(path), bits, known)
-
-
-def _place_framed(name: str, camera: str, pixels: Bytes, bits: Bytes, known: int) -> Example:
+def _place_example(path: Path, pixels: Bytes, bits: Bytes, known: int, light: str = "") -> Example:
     frame, inside, cut = _frame_of(pixels, PLACE_CACHE_PX)
-    return Example(name, camera, lesion_picture(cut, inside), _cut_bits(frame, bits, 2), known)
+    camera, picture = light + path.parent.parent.name, lesion_picture(cut, inside)
+    return Example(path.stem, camera, picture, _cut_bits(frame, bits, 2), known)
 
 
-def _harsh_example(path: Path, bits: Bytes, known: int) -> Iterator[Example]:
+def _harsh_example(path: Path, pixels: Bytes, bits: Bytes, known: int) -> Iterator[Example]:
     """Yield the same photograph in harsh light, as far as a disc is outlined in it."""
     rows, cols = np.nonzero(bits & 1)
     if len(rows):
-        pixels, name = read_pixels(path), f"{path.parent.parent.name}_{path.stem}"
         disc = float(rows.mean()), float(cols.mean())
+        name = f"{path.parent.parent.name}_{path.stem}"
         lit = harshly_lit(pixels, find_field(pixels), disc, name)
-        yield _place_framed(path.stem, f"harsh_{path.parent.parent.name}", lit, bits, known)
+        yield _place_example(path, lit, bits, known, "harsh_")
 
 
 # --- disc and cup, close ------------------------------------------------------------------
